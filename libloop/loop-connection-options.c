@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "loop-connection-options.h"
+
+#include <netdb.h>
+
+/**
+ * LoopConnectionOptions:
+ *
+ * How a connection is made: the keyword arguments of asyncio's `create_connection`.
+ *
+ * Options may be used any number of times; a call looks at them before it returns.
+ */
+struct _LoopConnectionOptions
+{
+  GObject parent_instance;
+
+  int family;
+  int proto;
+  int flags;
+  GSocket *sock;
+  GSocketConnectable *local_addr;
+};
+
+G_DEFINE_FINAL_TYPE (LoopConnectionOptions, loop_connection_options, G_TYPE_OBJECT)
+
+enum
+{
+  PROP_0,
+  PROP_FAMILY,
+  PROP_PROTO,
+  PROP_FLAGS,
+  PROP_SOCK,
+  PROP_LOCAL_ADDR,
+  N_PROPS
+};
+
+static GParamSpec *properties[N_PROPS];
+
+static void
+loop_connection_options_dispose (GObject *object)
+{
+  LoopConnectionOptions *self = LOOP_CONNECTION_OPTIONS (object);
+
+  g_clear_object (&self->sock);
+  g_clear_object (&self->local_addr);
+
+  G_OBJECT_CLASS (loop_connection_options_parent_class)->dispose (object);
+}
+
+static void
+loop_connection_options_get_property (GObject *object, guint property_id, GValue *value, GParamSpec *pspec)
+{
+  LoopConnectionOptions *self = LOOP_CONNECTION_OPTIONS (object);
+
+  switch (property_id)
+    {
+    case PROP_FAMILY:
+      g_value_set_int (value, self->family);
+      break;
+    case PROP_PROTO:
+      g_value_set_int (value, self->proto);
+      break;
+    case PROP_FLAGS:
+      g_value_set_int (value, self->flags);
+      break;
+    case PROP_SOCK:
+      g_value_set_object (value, self->sock);
+      break;
+    case PROP_LOCAL_ADDR:
+      g_value_set_object (value, self->local_addr);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
+    }
+}
+
+static void
+loop_connection_options_set_property (GObject *object, guint property_id, const GValue *value, GParamSpec *pspec)
+{
+  LoopConnectionOptions *self = LOOP_CONNECTION_OPTIONS (object);
+
+  switch (property_id)
+    {
+    case PROP_FAMILY:
+      loop_connection_options_set_family (self, g_value_get_int (value));
+      break;
+    case PROP_PROTO:
+      loop_connection_options_set_proto (self, g_value_get_int (value));
+      break;
+    case PROP_FLAGS:
+      loop_connection_options_set_flags (self, g_value_get_int (value));
+      break;
+    case PROP_SOCK:
+      loop_connection_options_set_sock (self, g_value_get_object (value));
+      break;
+    case PROP_LOCAL_ADDR:
+      loop_connection_options_set_local_addr (self, g_value_get_object (value));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
+    }
+}
+
+static void
+loop_connection_options_class_init (LoopConnectionOptionsClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->dispose = loop_connection_options_dispose;
+  object_class->get_property = loop_connection_options_get_property;
+  object_class->set_property = loop_connection_options_set_property;
+
+  /**
+   * LoopConnectionOptions:family: (getter get_family) (setter set_family)
+   *
+   * The address family, such as `AF_INET6`; 0 for any.
+   */
+  properties[PROP_FAMILY] = g_param_spec_int ("family", NULL, NULL, 0, G_MAXINT, 0,
+                                              G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LoopConnectionOptions:proto: (getter get_proto) (setter set_proto)
+   *
+   * The protocol that is passed to `getaddrinfo()`.
+   */
+  properties[PROP_PROTO] = g_param_spec_int ("proto", NULL, NULL, 0, G_MAXINT, 0,
+                                             G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LoopConnectionOptions:flags: (getter get_flags) (setter set_flags)
+   *
+   * The flags that are passed to `getaddrinfo()`.
+   */
+  properties[PROP_FLAGS] = g_param_spec_int ("flags", NULL, NULL, 0, G_MAXINT, 0,
+                                             G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LoopConnectionOptions:sock: (getter get_sock) (setter set_sock)
+   *
+   * A connected stream socket to be used, in the place of a host and a port. The
+   * transport closes it in the end.
+   */
+  properties[PROP_SOCK] = g_param_spec_object ("sock", NULL, NULL, G_TYPE_SOCKET,
+                                               G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LoopConnectionOptions:local-addr: (getter get_local_addr) (setter set_local_addr)
+   *
+   * The address to bind to: a [class@Gio.InetSocketAddress], or a
+   * [class@Gio.NetworkAddress] that is looked up.
+   */
+  properties[PROP_LOCAL_ADDR] =
+      g_param_spec_object ("local-addr", NULL, NULL, G_TYPE_SOCKET_CONNECTABLE,
+                           G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  g_object_class_install_properties (object_class, N_PROPS, properties);
+}
+
+static void
+loop_connection_options_init (LoopConnectionOptions *self)
+{
+}
+
+/**
+ * loop_connection_options_new:
+ *
+ * Makes options with their default values.
+ *
+ * Returns: (transfer full): the options
+ */
+LoopConnectionOptions *
+loop_connection_options_new (void)
+{
+  return g_object_new (LOOP_TYPE_CONNECTION_OPTIONS, NULL);
+}
+
+/**
+ * loop_connection_options_get_family:
+ * @self: the options
+ *
+ * Gets [property@ConnectionOptions:family].
+ *
+ * Returns: the value
+ */
+int
+loop_connection_options_get_family (LoopConnectionOptions *self)
+{
+  g_return_val_if_fail (LOOP_IS_CONNECTION_OPTIONS (self), 0);
+
+  return self->family;
+}
+
+/**
+ * loop_connection_options_set_family:
+ * @self: the options
+ * @family: the value
+ *
+ * Sets [property@ConnectionOptions:family].
+ */
+void
+loop_connection_options_set_family (LoopConnectionOptions *self, int family)
+{
+  g_return_if_fail (LOOP_IS_CONNECTION_OPTIONS (self));
+
+  if (self->family == family)
+    return;
+
+  self->family = family;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_FAMILY]);
+}
+
+/**
+ * loop_connection_options_get_proto:
+ * @self: the options
+ *
+ * Gets [property@ConnectionOptions:proto].
+ *
+ * Returns: the value
+ */
+int
+loop_connection_options_get_proto (LoopConnectionOptions *self)
+{
+  g_return_val_if_fail (LOOP_IS_CONNECTION_OPTIONS (self), 0);
+
+  return self->proto;
+}
+
+/**
+ * loop_connection_options_set_proto:
+ * @self: the options
+ * @proto: the value
+ *
+ * Sets [property@ConnectionOptions:proto].
+ */
+void
+loop_connection_options_set_proto (LoopConnectionOptions *self, int proto)
+{
+  g_return_if_fail (LOOP_IS_CONNECTION_OPTIONS (self));
+
+  if (self->proto == proto)
+    return;
+
+  self->proto = proto;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PROTO]);
+}
+
+/**
+ * loop_connection_options_get_flags:
+ * @self: the options
+ *
+ * Gets [property@ConnectionOptions:flags].
+ *
+ * Returns: the value
+ */
+int
+loop_connection_options_get_flags (LoopConnectionOptions *self)
+{
+  g_return_val_if_fail (LOOP_IS_CONNECTION_OPTIONS (self), 0);
+
+  return self->flags;
+}
+
+/**
+ * loop_connection_options_set_flags:
+ * @self: the options
+ * @flags: the value
+ *
+ * Sets [property@ConnectionOptions:flags].
+ */
+void
+loop_connection_options_set_flags (LoopConnectionOptions *self, int flags)
+{
+  g_return_if_fail (LOOP_IS_CONNECTION_OPTIONS (self));
+
+  if (self->flags == flags)
+    return;
+
+  self->flags = flags;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_FLAGS]);
+}
+
+/**
+ * loop_connection_options_get_sock:
+ * @self: the options
+ *
+ * Gets [property@ConnectionOptions:sock].
+ *
+ * Returns: (transfer none) (nullable): the value
+ */
+GSocket *
+loop_connection_options_get_sock (LoopConnectionOptions *self)
+{
+  g_return_val_if_fail (LOOP_IS_CONNECTION_OPTIONS (self), NULL);
+
+  return self->sock;
+}
+
+/**
+ * loop_connection_options_set_sock:
+ * @self: the options
+ * @sock: (nullable): the value
+ *
+ * Sets [property@ConnectionOptions:sock].
+ */
+void
+loop_connection_options_set_sock (LoopConnectionOptions *self, GSocket *sock)
+{
+  g_return_if_fail (LOOP_IS_CONNECTION_OPTIONS (self));
+
+  if (g_set_object (&self->sock, sock))
+    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SOCK]);
+}
+
+/**
+ * loop_connection_options_get_local_addr:
+ * @self: the options
+ *
+ * Gets [property@ConnectionOptions:local-addr].
+ *
+ * Returns: (transfer none) (nullable): the value
+ */
+GSocketConnectable *
+loop_connection_options_get_local_addr (LoopConnectionOptions *self)
+{
+  g_return_val_if_fail (LOOP_IS_CONNECTION_OPTIONS (self), NULL);
+
+  return self->local_addr;
+}
+
+/**
+ * loop_connection_options_set_local_addr:
+ * @self: the options
+ * @local_addr: (nullable): the value
+ *
+ * Sets [property@ConnectionOptions:local-addr].
+ */
+void
+loop_connection_options_set_local_addr (LoopConnectionOptions *self, GSocketConnectable *local_addr)
+{
+  g_return_if_fail (LOOP_IS_CONNECTION_OPTIONS (self));
+
+  if (g_set_object (&self->local_addr, local_addr))
+    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_LOCAL_ADDR]);
+}

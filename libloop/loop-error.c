@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "loop-error-private.h"
+
+/**
+ * loop_error_quark:
+ *
+ * Gets the quark of the %LOOP_ERROR domain.
+ *
+ * Returns: the quark
+ */
+G_DEFINE_QUARK (loop - error - quark, loop_error)
+
+G_DEFINE_ENUM_TYPE (LoopError,
+                    loop_error,
+                    G_DEFINE_ENUM_VALUE (LOOP_ERROR_CLOSED, "closed"),
+                    G_DEFINE_ENUM_VALUE (LOOP_ERROR_RUNNING, "running"),
+                    G_DEFINE_ENUM_VALUE (LOOP_ERROR_STOPPED, "stopped"),
+                    G_DEFINE_ENUM_VALUE (LOOP_ERROR_INVALID_STATE, "invalid-state"),
+                    G_DEFINE_ENUM_VALUE (LOOP_ERROR_WRONG_THREAD, "wrong-thread"),
+                    G_DEFINE_ENUM_VALUE (LOOP_ERROR_DESCRIPTOR_IN_USE, "descriptor-in-use"),
+                    G_DEFINE_ENUM_VALUE (LOOP_ERROR_PROTOCOL_FACTORY, "protocol-factory"),
+                    G_DEFINE_ENUM_VALUE (LOOP_ERROR_SENDFILE_NOT_AVAILABLE, "sendfile-not-available"))
+
+void
+loop_set_error_from_errno (GError **error, int saved_errno, const char *format, ...)
+{
+  g_autofree char *what = NULL;
+  va_list args;
+
+  va_start (args, format);
+  what = g_strdup_vprintf (format, args);
+  va_end (args);
+
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved_errno), "%s: %s", what, g_strerror (saved_errno));
+}
+
+void
+loop_report_misuse (const char *function, GError *error)
+{
+  g_critical ("%s: %s", function, error->message);
+  g_error_free (error);
+}

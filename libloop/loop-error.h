@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <libloop/loop-types.h>
+
+G_BEGIN_DECLS
+
+/**
+ * LOOP_ERROR:
+ *
+ * Error domain for conditions of the loop itself. Conditions for which GIO has
+ * a code (cancelled, timed out, address in use, …) are reported in %G_IO_ERROR.
+ */
+#define LOOP_ERROR (loop_error_quark ())
+
+/**
+ * LoopError:
+ * @LOOP_ERROR_CLOSED: the loop, server or transport is closed
+ * @LOOP_ERROR_RUNNING: the loop is running already, or another loop runs on this thread
+ * @LOOP_ERROR_STOPPED: the loop was stopped before the future was done
+ * @LOOP_ERROR_INVALID_STATE: the future is not, or is already, done
+ * @LOOP_ERROR_WRONG_THREAD: the call came from a thread that does not run the loop
+ * @LOOP_ERROR_DESCRIPTOR_IN_USE: the file descriptor belongs to a transport
+ * @LOOP_ERROR_PROTOCOL_FACTORY: a protocol factory did not return a usable protocol
+ * @LOOP_ERROR_SENDFILE_NOT_AVAILABLE: the sendfile system call cannot serve these files
+ *
+ * Error codes in the %LOOP_ERROR domain.
+ */
+typedef enum
+{
+  LOOP_ERROR_CLOSED,
+  LOOP_ERROR_RUNNING,
+  LOOP_ERROR_STOPPED,
+  LOOP_ERROR_INVALID_STATE,
+  LOOP_ERROR_WRONG_THREAD,
+  LOOP_ERROR_DESCRIPTOR_IN_USE,
+  LOOP_ERROR_PROTOCOL_FACTORY,
+  LOOP_ERROR_SENDFILE_NOT_AVAILABLE,
+} LoopError;
+
+LOOP_AVAILABLE_IN_1_0
+GQuark loop_error_quark (void);
+
+LOOP_AVAILABLE_IN_1_0
+GType loop_error_get_type (void) G_GNUC_CONST;
+
+#define LOOP_TYPE_ERROR (loop_error_get_type ())
+
+G_END_DECLS

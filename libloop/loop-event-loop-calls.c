@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "loop-event-loop-private.h"
+
+/* The handles that other threads posted join the ready queue, in the order of posting. */
+void
+loop_event_loop_drain_incoming (LoopEventLoop *self)
+{
+  LoopHandle *cancelled = NULL;
+  LoopHandle *handle;
+
+  loop_event_loop_enter (self);
+  for (handle = loop_incoming_take (self->incoming); handle != NULL;)
+    {
+      LoopHandle *next = (LoopHandle *) handle->item.next;
+
+      handle->item.next = NULL;
+
+      if (handle->state == LOOP_HANDLE_CANCELLED)
+        {
+          handle->item.next = (LoopReadyItem *) cancelled;
+          cancelled = handle;
+        }
+      else
+        {
+          handle->state = LOOP_HANDLE_READY;
+          loop_ready_queue_push (&self->ready, &handle->item);
+        }
+
+      handle = next;
+    }
+  loop_event_loop_leave (self);
+
+  while (cancelled != NULL)
+    {
+      handle = cancelled;
+      cancelled = (LoopHandle *) handle->item.next;
+      handle->item.next = NULL;
+      loop_handle_discard (handle, &self->pool);
+    }
+}
+
+/* call_soon without its checks. */
+LoopHandle *
+loop_event_loop_schedule (LoopEventLoop *self,
+                          LoopCallback callback,
+                          gpointer user_data,
+                          GDestroyNotify notify,
+                          const char *name)
+{
+  LoopHandle *handle = loop_handle_pool_take (&self->pool, callback, user_data, notify);
+
+  handle->loop = self;
+  handle->id = loop_event_loop_next_id (self);
+  handle->name = name;
+  handle->state = LOOP_HANDLE_READY;
+
+  /* What another thread, or this one, posted before is to run before. */
+  if (G_UNLIKELY (!loop_incoming_is_empty (self->incoming)))
+    loop_event_loop_drain_incoming (self);
+
+  loop_event_loop_enter (self);
+  loop_ready_queue_push (&self->ready, &handle->item);
+  loop_event_loop_leave (self);
+
+  return handle;
+}
+
+/* call_at without its checks, by the clock's own unit. */
+LoopTimerHandle *
+loop_event_loop_schedule_at (LoopEventLoop *self,
+                             gint64 when,
+                             LoopCallback callback,
+                             gpointer user_data,
+                             GDestroyNotify notify,
+                             const char *name)
+{
+  LoopHandle *handle = loop_handle_pool_take (&self->pool, callback, user_data, notify);
+  LoopTimerHandle *timer = (LoopTimerHandle *) handle;
+
+  handle->loop = self;
+  handle->id = loop_event_loop_next_id (self);
+  handle->name = name;
+  handle->state = LOOP_HANDLE_TIMER;
+  handle->is_timer = TRUE;
+  timer->when = when;
+
+  loop_event_loop_enter (self);
+  loop_timer_heap_insert (&self->timers, timer);
+  loop_event_loop_leave (self);
+
+  return timer;
+}
+
+static void
+destroy_user_data (gpointer user_data, GDestroyNotify notify)
+{
+  if (notify != NULL)
+    notify (user_data);
+}
+
+/**
+ * loop_event_loop_call_soon_full: (rename-to loop_event_loop_call_soon)
+ * @self: an event loop
+ * @callback: (scope notified) (closure user_data) (destroy notify): the function to call
+ * @user_data: data for @callback
+ * @notify: frees @user_data once the callback has run or will not run any more
+ * @error: return location for an error
+ *
+ * Arranges for @callback to be called as soon as possible: in the next iteration of the
+ * loop. Callbacks run in the order in which they were scheduled, each exactly once.
+ *
+ * Returns: (transfer none) (nullable): the handle, which the loop owns until it has run;
+ *   %NULL on error, which is %LOOP_ERROR_CLOSED or, in debug mode,
+ *   %LOOP_ERROR_WRONG_THREAD
+ */
+LoopHandle *
+loop_event_loop_call_soon_full (LoopEventLoop *self,
+                                LoopCallback callback,
+                                gpointer user_data,
+                                GDestroyNotify notify,
+                                GError **error)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), NULL);
+  g_return_val_if_fail (callback != NULL, NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  if (G_UNLIKELY (!loop_event_loop_check_usable (self, error)))
+    {
+      destroy_user_data (user_data, notify);
+      return NULL;
+    }
+
+  return loop_event_loop_schedule (self, callback, user_data, notify, NULL);
+}
+
+/**
+ * loop_event_loop_call_soon:
+ * @self: an event loop
+ * @callback: (scope notified) (closure user_data) (destroy notify): the function to call
+ * @user_data: data for @callback
+ * @notify: frees @user_data once the callback has run or will not run any more
+ *
+ * As [method@EventLoop.call_soon_full], with a critical message in the place of the
+ * error.
+ *
+ * Returns: (transfer none) (nullable): the handle
+ */
+LoopHandle *
+loop_event_loop_call_soon (LoopEventLoop *self, LoopCallback callback, gpointer user_data, GDestroyNotify notify)
+{
+  GError *error = NULL;
+  LoopHandle *handle = loop_event_loop_call_soon_full (self, callback, user_data, notify, &error);
+
+  if (G_UNLIKELY (error != NULL))
+    loop_report_misuse (G_STRFUNC, error);
+
+  return handle;
+}
+
+/*
+ * call_soon_threadsafe for whoever holds the way in, but perhaps not the loop.
+ *
+ * Returns: %FALSE when the loop is closed; @user_data is then still the caller's
+ */
+gboolean
+loop_incoming_post_callback (LoopIncoming *self,
+                             LoopEventLoop *loop,
+                             LoopCallback callback,
+                             gpointer user_data,
+                             GDestroyNotify notify,
+                             const char *name,
+                             LoopHandle **handle)
+{
+  /* The pool is the loop thread's. */
+  LoopHandle *posted = loop_handle_new_unpooled (callback, user_data, notify);
+
+  posted->loop = loop;
+  posted->name = name;
+  posted->id = loop_id_reserve (1);
+  posted->state = LOOP_HANDLE_INCOMING;
+  if (handle != NULL)
+    posted->ref_count++;
+
+  if (!loop_incoming_post (self, posted))
+    {
+      g_free (posted);
+      return FALSE;
+    }
+
+  if (handle != NULL)
+    *handle = posted;
+
+  return TRUE;
+}
+
+/**
+ * loop_event_loop_call_soon_threadsafe:
+ * @self: an event loop
+ * @callback: (scope notified) (closure user_data) (destroy notify): the function to call
+ * @user_data: data for @callback
+ * @notify: frees @user_data, on the loop's thread, once the callback has run or will not run any more
+ * @handle: (out) (optional) (transfer full): return location for the handle
+ * @error: return location for an error
+ *
+ * As [method@EventLoop.call_soon], from any thread. The caller has to hold a reference
+ * to the loop.
+ *
+ * Returns: %TRUE, or %FALSE with %LOOP_ERROR_CLOSED when the loop is closed
+ */
+gboolean
+loop_event_loop_call_soon_threadsafe (LoopEventLoop *self,
+                                      LoopCallback callback,
+                                      gpointer user_data,
+                                      GDestroyNotify notify,
+                                      LoopHandle **handle,
+                                      GError **error)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), FALSE);
+  g_return_val_if_fail (callback != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  if (self->incoming != NULL &&
+      loop_incoming_post_callback (self->incoming, self, callback, user_data, notify, NULL, handle))
+    return TRUE;
+
+  destroy_user_data (user_data, notify);
+  g_set_error_literal (error, LOOP_ERROR, LOOP_ERROR_CLOSED, "The event loop is closed");
+
+  return FALSE;
+}
+
+static LoopTimerHandle *
+schedule_timer (LoopEventLoop *self,
+                gint64 base,
+                double seconds,
+                const char *what,
+                LoopCallback callback,
+                gpointer user_data,
+                GDestroyNotify notify,
+                GError **error)
+{
+  if (G_UNLIKELY (isnan (seconds)))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "The %s of a timer is not a number", what);
+      destroy_user_data (user_data, notify);
+      return NULL;
+    }
+
+  if (G_UNLIKELY (!loop_event_loop_check_usable (self, error)))
+    {
+      destroy_user_data (user_data, notify);
+      return NULL;
+    }
+
+  return loop_event_loop_schedule_at (self, loop_clock_add (base, loop_clock_from_seconds (seconds)), callback,
+                                      user_data, notify, NULL);
+}
+
+/**
+ * loop_event_loop_call_later_full: (rename-to loop_event_loop_call_later)
+ * @self: an event loop
+ * @delay: seconds from now; negative means now, infinite and over 292 years mean never
+ * @callback: (scope notified) (closure user_data) (destroy notify): the function to call
+ * @user_data: data for @callback
+ * @notify: frees @user_data once the callback has run or will not run any more
+ * @error: return location for an error
+ *
+ * Arranges for @callback to be called once, @delay seconds from now. Callbacks that are
+ * due at the same time run in the order in which they were scheduled.
+ *
+ * Returns: (transfer none) (nullable): the handle, which the loop owns until it has run;
+ *   %NULL on error, which is %G_IO_ERROR_INVALID_ARGUMENT for a delay that is not a
+ *   number, %LOOP_ERROR_CLOSED or, in debug mode, %LOOP_ERROR_WRONG_THREAD
+ */
+LoopTimerHandle *
+loop_event_loop_call_later_full (LoopEventLoop *self,
+                                 double delay,
+                                 LoopCallback callback,
+                                 gpointer user_data,
+                                 GDestroyNotify notify,
+                                 GError **error)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), NULL);
+  g_return_val_if_fail (callback != NULL, NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  return schedule_timer (self, loop_clock_now (), delay, "delay", callback, user_data, notify, error);
+}
+
+/**
+ * loop_event_loop_call_later:
+ * @self: an event loop
+ * @delay: seconds from now
+ * @callback: (scope notified) (closure user_data) (destroy notify): the function to call
+ * @user_data: data for @callback
+ * @notify: frees @user_data once the callback has run or will not run any more
+ *
+ * As [method@EventLoop.call_later_full], with a critical message in the place of the
+ * error.
+ *
+ * Returns: (transfer none) (nullable): the handle
+ */
+LoopTimerHandle *
+loop_event_loop_call_later (LoopEventLoop *self,
+                            double delay,
+                            LoopCallback callback,
+                            gpointer user_data,
+                            GDestroyNotify notify)
+{
+  GError *error = NULL;
+  LoopTimerHandle *handle = loop_event_loop_call_later_full (self, delay, callback, user_data, notify, &error);
+
+  if (G_UNLIKELY (error != NULL))
+    loop_report_misuse (G_STRFUNC, error);
+
+  return handle;
+}
+
+/**
+ * loop_event_loop_call_at_full: (rename-to loop_event_loop_call_at)
+ * @self: an event loop
+ * @when: a time on the clock of [method@EventLoop.time], in seconds
+ * @callback: (scope notified) (closure user_data) (destroy notify): the function to call
+ * @user_data: data for @callback
+ * @notify: frees @user_data once the callback has run or will not run any more
+ * @error: return location for an error
+ *
+ * Arranges for @callback to be called once, at a time. See [method@EventLoop.call_later].
+ *
+ * Returns: (transfer none) (nullable): the handle, which the loop owns until it has run;
+ *   %NULL on error
+ */
+LoopTimerHandle *
+loop_event_loop_call_at_full (LoopEventLoop *self,
+                              double when,
+                              LoopCallback callback,
+                              gpointer user_data,
+                              GDestroyNotify notify,
+                              GError **error)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), NULL);
+  g_return_val_if_fail (callback != NULL, NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  return schedule_timer (self, 0, when, "time", callback, user_data, notify, error);
+}
+
+/**
+ * loop_event_loop_call_at:
+ * @self: an event loop
+ * @when: a time on the clock of [method@EventLoop.time], in seconds
+ * @callback: (scope notified) (closure user_data) (destroy notify): the function to call
+ * @user_data: data for @callback
+ * @notify: frees @user_data once the callback has run or will not run any more
+ *
+ * As [method@EventLoop.call_at_full], with a critical message in the place of the error.
+ *
+ * Returns: (transfer none) (nullable): the handle
+ */
+LoopTimerHandle *
+loop_event_loop_call_at (LoopEventLoop *self,
+                         double when,
+                         LoopCallback callback,
+                         gpointer user_data,
+                         GDestroyNotify notify)
+{
+  GError *error = NULL;
+  LoopTimerHandle *handle = loop_event_loop_call_at_full (self, when, callback, user_data, notify, &error);
+
+  if (G_UNLIKELY (error != NULL))
+    loop_report_misuse (G_STRFUNC, error);
+
+  return handle;
+}

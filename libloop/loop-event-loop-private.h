@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "loop-clock-private.h"
+#include "loop-error-private.h"
+#include "loop-event-loop.h"
+#include "loop-exception-context.h"
+#include "loop-guard-private.h"
+#include "loop-handle-private.h"
+#include "loop-id-private.h"
+#include "loop-incoming-private.h"
+#include "loop-metrics-private.h"
+#include "loop-poller-private.h"
+#include "loop-registry-private.h"
+#include "loop-timer-heap-private.h"
+
+G_BEGIN_DECLS
+
+/* The size of the buffer that all transports of a loop read into. */
+#define LOOP_READ_BUFFER_SIZE (256 * 1024)
+
+/*
+ * An operation that is under way and holds no watch, or more than one: it is told when
+ * the loop is closed, and has to let go of everything then.
+ */
+typedef struct _LoopCloseHook LoopCloseHook;
+struct _LoopCloseHook
+{
+  LoopCloseHook *prev;
+  LoopCloseHook *next;
+  void (*closed) (LoopCloseHook *hook);
+};
+
+/* What runs at this moment. Callbacks nest when one of them runs a main loop of its own. */
+typedef struct
+{
+  LoopReadyItem *item;
+  gint64 started; /* 0 unless times are taken */
+} LoopCurrent;
+
+struct _LoopEventLoop
+{
+  GObject parent_instance;
+
+  LoopGuard guard;
+  LoopReadyQueue ready; /* runs in the next iteration */
+  LoopReadyQueue batch; /* runs in this one */
+  LoopTimerHeap timers;
+  LoopHandlePool pool;
+  LoopIdBlock ids;
+  LoopIncoming *incoming;
+  LoopPoller poller;
+  LoopRegistry registry;
+  LoopCurrent current;
+  LoopCloseHook close_hooks;
+  LoopMetrics metrics;
+
+  guint64 id;
+  GMainContext *context;
+  GSource *source;
+  gpointer thread; /* the thread in which the loop runs now, or NULL */
+
+  GPollFD *fds;
+  guint n_fds_allocated;
+  int context_wakeup_fd; /* of a private context, or -1 */
+
+  gint64 last_poll;
+  gint64 last_yield;
+  guint n_dispatches; /* nesting depth */
+  guint n_direct;     /* iterations since other sources of the context were last checked */
+
+  GPtrArray *graveyard; /* objects to be unreffed when no callback is running */
+  guint8 *read_buffer;
+
+  gint64 slow_callback_ns;
+  LoopExceptionHandler exception_handler;
+  gpointer exception_handler_data;
+  GDestroyNotify exception_handler_notify;
+
+  guint is_closed : 1;
+  guint is_running : 1;
+  guint is_stopping : 1;
+  guint is_iterating : 1; /* run_forever drives the context, not somebody's main loop */
+  guint is_polled : 1;    /* the events of this iteration have been collected */
+  guint is_polling : 1;
+  guint is_skipping : 1; /* lets sources of lower priority have this iteration */
+  guint read_buffer_in_use : 1;
+  guint debug : 1;
+  guint collect_metrics : 1;
+};
+
+/* How many users, such as an inspector, want the times of all loops taken. */
+G_GNUC_INTERNAL
+extern int loop_event_loop_n_observers;
+
+G_GNUC_INTERNAL
+void loop_event_loop_add_close_hook (LoopEventLoop *self, LoopCloseHook *hook);
+G_GNUC_INTERNAL
+void loop_close_hook_remove (LoopCloseHook *hook);
+
+G_GNUC_INTERNAL
+gpointer loop_thread_self (void);
+G_GNUC_INTERNAL
+LoopEventLoop *loop_event_loop_enter_running (LoopEventLoop *self);
+G_GNUC_INTERNAL
+void loop_event_loop_leave_running (LoopEventLoop *previous);
+
+G_GNUC_INTERNAL
+gboolean loop_event_loop_check_open (LoopEventLoop *self, GError **error);
+G_GNUC_INTERNAL
+gboolean loop_event_loop_check_usable (LoopEventLoop *self, GError **error);
+G_GNUC_INTERNAL
+LoopHandle *loop_event_loop_schedule (LoopEventLoop *self,
+                                      LoopCallback callback,
+                                      gpointer user_data,
+                                      GDestroyNotify notify,
+                                      const char *name);
+G_GNUC_INTERNAL
+LoopTimerHandle *loop_event_loop_schedule_at (LoopEventLoop *self,
+                                              gint64 when,
+                                              LoopCallback callback,
+                                              gpointer user_data,
+                                              GDestroyNotify notify,
+                                              const char *name);
+G_GNUC_INTERNAL
+gboolean loop_incoming_post_callback (LoopIncoming *self,
+                                      LoopEventLoop *loop,
+                                      LoopCallback callback,
+                                      gpointer user_data,
+                                      GDestroyNotify notify,
+                                      const char *name,
+                                      LoopHandle **handle);
+G_GNUC_INTERNAL
+void loop_event_loop_drain_incoming (LoopEventLoop *self);
+G_GNUC_INTERNAL
+void loop_event_loop_dispatch (LoopEventLoop *self);
+G_GNUC_INTERNAL
+gboolean loop_event_loop_has_work (LoopEventLoop *self);
+G_GNUC_INTERNAL
+GSource *loop_source_new (LoopEventLoop *self);
+G_GNUC_INTERNAL
+void loop_event_loop_unref_later (LoopEventLoop *self, gpointer object);
+G_GNUC_INTERNAL
+guint8 *loop_event_loop_take_read_buffer (LoopEventLoop *self, gsize *size, gboolean *is_shared);
+G_GNUC_INTERNAL
+void loop_event_loop_return_read_buffer (LoopEventLoop *self, guint8 *buffer, gboolean is_shared);
+G_GNUC_INTERNAL
+void loop_event_loop_report (LoopEventLoop *self, LoopExceptionContext *context);
+
+/* For an inspector: calls @function for each loop, none of which can go away meanwhile. */
+typedef void (*LoopEventLoopFunc) (LoopEventLoop *loop, gpointer user_data);
+G_GNUC_INTERNAL
+void loop_event_loop_foreach (LoopEventLoopFunc function, gpointer user_data);
+
+static inline void
+loop_event_loop_enter (LoopEventLoop *self)
+{
+  loop_guard_enter (&self->guard);
+}
+
+static inline void
+loop_event_loop_leave (LoopEventLoop *self)
+{
+  loop_guard_leave (&self->guard);
+}
+
+static inline guint64
+loop_event_loop_next_id (LoopEventLoop *self)
+{
+  return loop_id_block_take (&self->ids);
+}
+
+static inline gboolean
+loop_event_loop_is_timed (LoopEventLoop *self)
+{
+  return self->debug || self->collect_metrics || __atomic_load_n (&loop_event_loop_n_observers, __ATOMIC_RELAXED) > 0;
+}
+
+G_END_DECLS

@@ -1,0 +1,821 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "loop-event-loop-private.h"
+
+/**
+ * LoopEventLoop:
+ *
+ * An event loop: it runs callbacks soon, at a time, or when a file descriptor is ready,
+ * and carries servers, connections and futures.
+ *
+ * A loop lives on a [struct@GLib.MainContext]. One from [ctor@EventLoop.new] has a
+ * context of its own and is run with [method@EventLoop.run_forever]. One from
+ * [ctor@EventLoop.new_for_context] shares the context of somebody else, such as a GTK
+ * application, and runs whenever that context is iterated, whoever does that.
+ *
+ * But for [method@EventLoop.call_soon_threadsafe], the methods of a loop are for the
+ * thread that runs it. Before it runs and after it has stopped, any one thread may call
+ * them. In debug mode a call from the wrong thread is an error.
+ *
+ * Time is measured in seconds, on the monotonic clock of [method@EventLoop.time].
+ */
+
+enum
+{
+  PROP_0,
+  PROP_CONTEXT,
+  PROP_DEBUG,
+  PROP_SLOW_CALLBACK_DURATION,
+  PROP_COLLECT_METRICS,
+  PROP_ID,
+  N_PROPS
+};
+
+static GParamSpec *properties[N_PROPS];
+
+G_DEFINE_FINAL_TYPE (LoopEventLoop, loop_event_loop, G_TYPE_OBJECT)
+
+int loop_event_loop_n_observers;
+
+static GMutex all_loops_mutex;
+static GPtrArray *all_loops;
+
+static __thread LoopEventLoop *running_loop __attribute__ ((tls_model ("initial-exec")));
+
+/* Identifies the calling thread, without a function call of the thread library. */
+gpointer
+loop_thread_self (void)
+{
+  return &running_loop;
+}
+
+LoopEventLoop *
+loop_event_loop_enter_running (LoopEventLoop *self)
+{
+  LoopEventLoop *previous = running_loop;
+
+  running_loop = self;
+
+  return previous;
+}
+
+void
+loop_event_loop_leave_running (LoopEventLoop *previous)
+{
+  running_loop = previous;
+}
+
+void
+loop_event_loop_foreach (LoopEventLoopFunc function, gpointer user_data)
+{
+  g_mutex_lock (&all_loops_mutex);
+  for (guint i = 0; all_loops != NULL && i < all_loops->len; i++)
+    function (g_ptr_array_index (all_loops, i), user_data);
+  g_mutex_unlock (&all_loops_mutex);
+}
+
+static void
+list_loop (LoopEventLoop *self)
+{
+  g_mutex_lock (&all_loops_mutex);
+  if (all_loops == NULL)
+    all_loops = g_ptr_array_new ();
+  g_ptr_array_add (all_loops, self);
+  g_mutex_unlock (&all_loops_mutex);
+}
+
+static void
+unlist_loop (LoopEventLoop *self)
+{
+  g_mutex_lock (&all_loops_mutex);
+  if (all_loops != NULL)
+    g_ptr_array_remove (all_loops, self);
+  if (all_loops != NULL && all_loops->len == 0)
+    g_clear_pointer (&all_loops, g_ptr_array_unref);
+  g_mutex_unlock (&all_loops_mutex);
+}
+
+/* Learns which descriptor an empty context wakes itself up with. */
+static int
+find_wakeup_fd (GMainContext *context)
+{
+  GPollFD fd = { .fd = -1 };
+  int timeout;
+  int priority;
+  int n_fds;
+
+  if (!g_main_context_acquire (context))
+    return -1;
+
+  g_main_context_prepare (context, &priority);
+  n_fds = g_main_context_query (context, priority, &timeout, &fd, 1);
+  g_main_context_release (context);
+
+  return n_fds == 1 ? fd.fd : -1;
+}
+
+static gboolean
+set_up (LoopEventLoop *self, GError **error)
+{
+  self->incoming = loop_incoming_new (error);
+
+  return self->incoming != NULL && loop_poller_init (&self->poller, error) &&
+         loop_poller_add_internal (&self->poller, self->incoming->wakeup_fd, EPOLLIN | EPOLLET, error) &&
+         (self->context_wakeup_fd < 0 ||
+          loop_poller_add_internal (&self->poller, self->context_wakeup_fd, EPOLLIN, error));
+}
+
+static void
+loop_event_loop_constructed (GObject *object)
+{
+  LoopEventLoop *self = LOOP_EVENT_LOOP (object);
+  g_autoptr (GError) error = NULL;
+
+  G_OBJECT_CLASS (loop_event_loop_parent_class)->constructed (object);
+
+  if (self->context == NULL)
+    {
+      self->context = g_main_context_new ();
+      self->context_wakeup_fd = find_wakeup_fd (self->context);
+    }
+
+  if (set_up (self, &error))
+    {
+      self->source = loop_source_new (self);
+      g_source_attach (self->source, self->context);
+    }
+  else
+    {
+      g_warning ("Could not make an event loop: %s", error->message);
+      loop_poller_clear (&self->poller);
+      self->is_closed = TRUE;
+    }
+
+  list_loop (self);
+}
+
+static void
+loop_event_loop_dispose (GObject *object)
+{
+  LoopEventLoop *self = LOOP_EVENT_LOOP (object);
+
+  if (!self->is_closed)
+    loop_event_loop_close (self);
+
+  unlist_loop (self);
+
+  G_OBJECT_CLASS (loop_event_loop_parent_class)->dispose (object);
+}
+
+static void
+loop_event_loop_finalize (GObject *object)
+{
+  LoopEventLoop *self = LOOP_EVENT_LOOP (object);
+
+  loop_event_loop_set_exception_handler (self, NULL, NULL, NULL);
+  loop_handle_pool_clear (&self->pool);
+  loop_timer_heap_clear (&self->timers);
+  loop_guard_clear (&self->guard);
+  g_clear_pointer (&self->incoming, loop_incoming_unref);
+  g_clear_pointer (&self->context, g_main_context_unref);
+  g_clear_pointer (&self->graveyard, g_ptr_array_unref);
+  g_clear_pointer (&self->fds, g_free);
+  g_clear_pointer (&self->read_buffer, g_free);
+
+  G_OBJECT_CLASS (loop_event_loop_parent_class)->finalize (object);
+}
+
+static void
+loop_event_loop_get_property (GObject *object, guint property_id, GValue *value, GParamSpec *pspec)
+{
+  LoopEventLoop *self = LOOP_EVENT_LOOP (object);
+
+  switch (property_id)
+    {
+    case PROP_CONTEXT:
+      g_value_set_boxed (value, self->context);
+      break;
+    case PROP_DEBUG:
+      g_value_set_boolean (value, self->debug);
+      break;
+    case PROP_SLOW_CALLBACK_DURATION:
+      g_value_set_double (value, loop_event_loop_get_slow_callback_duration (self));
+      break;
+    case PROP_COLLECT_METRICS:
+      g_value_set_boolean (value, self->collect_metrics);
+      break;
+    case PROP_ID:
+      g_value_set_uint64 (value, self->id);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
+    }
+}
+
+static void
+loop_event_loop_set_property (GObject *object, guint property_id, const GValue *value, GParamSpec *pspec)
+{
+  LoopEventLoop *self = LOOP_EVENT_LOOP (object);
+
+  switch (property_id)
+    {
+    case PROP_CONTEXT:
+      self->context = g_value_dup_boxed (value);
+      break;
+    case PROP_DEBUG:
+      loop_event_loop_set_debug (self, g_value_get_boolean (value));
+      break;
+    case PROP_SLOW_CALLBACK_DURATION:
+      loop_event_loop_set_slow_callback_duration (self, g_value_get_double (value));
+      break;
+    case PROP_COLLECT_METRICS:
+      loop_event_loop_set_collect_metrics (self, g_value_get_boolean (value));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
+    }
+}
+
+static void
+loop_event_loop_class_init (LoopEventLoopClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->constructed = loop_event_loop_constructed;
+  object_class->dispose = loop_event_loop_dispose;
+  object_class->finalize = loop_event_loop_finalize;
+  object_class->get_property = loop_event_loop_get_property;
+  object_class->set_property = loop_event_loop_set_property;
+
+  /**
+   * LoopEventLoop:context: (getter get_context)
+   *
+   * The main context that the loop lives on. Without one the loop makes its own.
+   */
+  properties[PROP_CONTEXT] = g_param_spec_boxed ("context", NULL, NULL, G_TYPE_MAIN_CONTEXT,
+                                                 G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LoopEventLoop:debug: (getter get_debug) (setter set_debug)
+   *
+   * Whether debug mode is on. It is on from the start when the environment variable
+   * `LOOP_DEBUG` is set and not empty.
+   */
+  properties[PROP_DEBUG] = g_param_spec_boolean ("debug", NULL, NULL, FALSE,
+                                                 G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LoopEventLoop:slow-callback-duration: (getter get_slow_callback_duration) (setter set_slow_callback_duration)
+   *
+   * Callbacks that take longer than this, in seconds, are reported in debug mode, and
+   * make an inspector call the loop blocked.
+   */
+  properties[PROP_SLOW_CALLBACK_DURATION] =
+      g_param_spec_double ("slow-callback-duration", NULL, NULL, 0.0, G_MAXDOUBLE, 0.1,
+                           G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LoopEventLoop:collect-metrics: (getter get_collect_metrics) (setter set_collect_metrics)
+   *
+   * Whether times and distributions are collected for [method@EventLoop.get_metrics],
+   * at the cost of reading the clock around each callback. They are also collected in
+   * debug mode and while an inspector is on.
+   */
+  properties[PROP_COLLECT_METRICS] = g_param_spec_boolean (
+      "collect-metrics", NULL, NULL, FALSE, G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LoopEventLoop:id: (getter get_id)
+   *
+   * The id by which an inspector knows the loop.
+   */
+  properties[PROP_ID] =
+      g_param_spec_uint64 ("id", NULL, NULL, 0, G_MAXUINT64, 0, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+
+  g_object_class_install_properties (object_class, N_PROPS, properties);
+}
+
+static void
+loop_event_loop_init (LoopEventLoop *self)
+{
+  const char *debug = g_getenv ("LOOP_DEBUG");
+
+  loop_guard_init (&self->guard);
+  loop_ready_queue_init (&self->ready);
+  loop_ready_queue_init (&self->batch);
+  loop_registry_init (&self->registry);
+  self->close_hooks.prev = self->close_hooks.next = &self->close_hooks;
+
+  self->id = loop_id_reserve (1);
+  self->context_wakeup_fd = -1;
+  self->poller.epoll_fd = self->poller.timer_fd = -1;
+  self->graveyard = g_ptr_array_new_with_free_func (g_object_unref);
+  self->slow_callback_ns = LOOP_NSEC_PER_SEC / 10;
+  self->debug = debug != NULL && *debug != '\0';
+}
+
+/**
+ * loop_event_loop_new:
+ *
+ * Makes a loop on a main context of its own.
+ *
+ * When the process has no file descriptors left for it, the loop is closed from the
+ * start, with a warning that names the reason.
+ *
+ * Returns: (transfer full): the loop
+ */
+LoopEventLoop *
+loop_event_loop_new (void)
+{
+  return g_object_new (LOOP_TYPE_EVENT_LOOP, NULL);
+}
+
+/**
+ * loop_event_loop_new_for_context:
+ * @context: (nullable): a main context, or %NULL for the default one
+ *
+ * Makes a loop on somebody else's main context. Whoever iterates the context runs the
+ * loop's callbacks: the main loop of a GTK application, for example. In addition
+ * [method@EventLoop.run_forever] may be called.
+ *
+ * When the process has no file descriptors left for it, the loop is closed from the
+ * start, with a warning that names the reason.
+ *
+ * Returns: (transfer full): the loop
+ */
+LoopEventLoop *
+loop_event_loop_new_for_context (GMainContext *context)
+{
+  return g_object_new (LOOP_TYPE_EVENT_LOOP, "context", context != NULL ? context : g_main_context_default (), NULL);
+}
+
+/**
+ * loop_event_loop_get_running:
+ *
+ * Gets the loop that is running on the calling thread.
+ *
+ * Returns: (transfer none) (nullable): the loop, or %NULL outside of its callbacks
+ */
+LoopEventLoop *
+loop_event_loop_get_running (void)
+{
+  return running_loop;
+}
+
+/**
+ * loop_event_loop_get_context:
+ * @self: an event loop
+ *
+ * Gets the main context that the loop lives on. Sources that are attached to it are
+ * dispatched while the loop runs.
+ *
+ * Returns: (transfer none): the context
+ */
+GMainContext *
+loop_event_loop_get_context (LoopEventLoop *self)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), NULL);
+
+  return self->context;
+}
+
+/**
+ * loop_event_loop_get_id:
+ * @self: an event loop
+ *
+ * Gets the id by which an inspector knows the loop.
+ *
+ * Returns: the id: unique in the process, and never reused
+ */
+guint64
+loop_event_loop_get_id (LoopEventLoop *self)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), 0);
+
+  return self->id;
+}
+
+/**
+ * loop_event_loop_is_running:
+ * @self: an event loop
+ *
+ * Tells whether the loop is running: inside [method@EventLoop.run_forever], or in one
+ * of its callbacks when somebody else iterates its context.
+ *
+ * Returns: %TRUE if it runs
+ */
+gboolean
+loop_event_loop_is_running (LoopEventLoop *self)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), FALSE);
+
+  return self->is_running || self->n_dispatches > 0;
+}
+
+/**
+ * loop_event_loop_is_closed:
+ * @self: an event loop
+ *
+ * Tells whether the loop was closed.
+ *
+ * Returns: %TRUE if it was closed
+ */
+gboolean
+loop_event_loop_is_closed (LoopEventLoop *self)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), TRUE);
+
+  return self->is_closed;
+}
+
+static void
+discard_queue (LoopEventLoop *self, LoopReadyQueue *queue)
+{
+  LoopReadyItem *item;
+
+  for (;;)
+    {
+      loop_event_loop_enter (self);
+      item = loop_ready_queue_pop (queue);
+      loop_event_loop_leave (self);
+
+      if (item == NULL)
+        break;
+
+      /* A watch in the queue is its owner's: it was told with the others. */
+      if (item->klass != &loop_handle_item_class)
+        continue;
+
+      ((LoopHandle *) item)->state = LOOP_HANDLE_CANCELLED;
+      loop_handle_discard ((LoopHandle *) item, &self->pool);
+    }
+}
+
+static void
+discard_timers (LoopEventLoop *self)
+{
+  while (self->timers.length > 0)
+    {
+      LoopTimerHandle *timer;
+
+      loop_event_loop_enter (self);
+      timer = self->timers.entries[self->timers.length - 1].handle;
+      loop_timer_heap_remove (&self->timers, timer);
+      loop_event_loop_leave (self);
+
+      timer->parent.state = LOOP_HANDLE_CANCELLED;
+      loop_handle_discard (&timer->parent, &self->pool);
+    }
+}
+
+static void
+close_watches (LoopEventLoop *self)
+{
+  for (guint i = 0; i < self->poller.n_slots; i++)
+    {
+      LoopWatch *watch = self->poller.watches[i];
+
+      if (watch == NULL)
+        continue;
+
+      loop_event_loop_enter (self);
+      loop_poller_remove (&self->poller, watch);
+      loop_event_loop_leave (self);
+      watch->klass->closed (watch);
+    }
+}
+
+void
+loop_event_loop_add_close_hook (LoopEventLoop *self, LoopCloseHook *hook)
+{
+  hook->prev = self->close_hooks.prev;
+  hook->next = &self->close_hooks;
+  hook->prev->next = hook;
+  self->close_hooks.prev = hook;
+}
+
+void
+loop_close_hook_remove (LoopCloseHook *hook)
+{
+  if (hook->next == NULL)
+    return;
+
+  hook->prev->next = hook->next;
+  hook->next->prev = hook->prev;
+  hook->prev = hook->next = NULL;
+}
+
+/**
+ * loop_event_loop_close_full: (rename-to loop_event_loop_close)
+ * @self: an event loop
+ * @error: return location for an error
+ *
+ * Closes the loop, which must not be running. Callbacks that are pending will not run;
+ * their `user_data` is destroyed. Transports and servers that are still open are closed
+ * without a word to their protocols. Closing is final, and closing again does nothing.
+ *
+ * Returns: %TRUE, or %FALSE with %LOOP_ERROR_RUNNING if the loop is running
+ */
+gboolean
+loop_event_loop_close_full (LoopEventLoop *self, GError **error)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  if (self->is_closed)
+    return TRUE;
+
+  if (loop_event_loop_is_running (self))
+    {
+      g_set_error_literal (error, LOOP_ERROR, LOOP_ERROR_RUNNING, "Cannot close a running event loop");
+      return FALSE;
+    }
+
+  g_object_ref (self);
+
+  loop_event_loop_enter (self);
+  self->is_closed = TRUE;
+  loop_event_loop_leave (self);
+
+  for (LoopHandle *handle = loop_incoming_close (self->incoming), *next; handle != NULL; handle = next)
+    {
+      next = (LoopHandle *) handle->item.next;
+      handle->item.next = NULL;
+      handle->state = LOOP_HANDLE_CANCELLED;
+      loop_handle_discard (handle, &self->pool);
+    }
+
+  while (self->close_hooks.next != &self->close_hooks)
+    {
+      LoopCloseHook *hook = self->close_hooks.next;
+
+      loop_close_hook_remove (hook);
+      hook->closed (hook);
+    }
+
+  close_watches (self);
+  discard_queue (self, &self->batch);
+  discard_queue (self, &self->ready);
+  discard_timers (self);
+  g_ptr_array_set_size (self->graveyard, 0);
+
+  g_source_destroy (self->source);
+  g_clear_pointer (&self->source, g_source_unref);
+
+  loop_event_loop_enter (self);
+  loop_poller_clear (&self->poller);
+  loop_event_loop_leave (self);
+
+  g_object_unref (self);
+
+  return TRUE;
+}
+
+/**
+ * loop_event_loop_close:
+ * @self: an event loop
+ *
+ * As [method@EventLoop.close_full], with a critical message in the place of the error.
+ *
+ * Returns: %TRUE, or %FALSE if the loop is running
+ */
+gboolean
+loop_event_loop_close (LoopEventLoop *self)
+{
+  GError *error = NULL;
+
+  if (loop_event_loop_close_full (self, &error))
+    return TRUE;
+
+  if (error != NULL)
+    loop_report_misuse (G_STRFUNC, error);
+
+  return FALSE;
+}
+
+gboolean
+loop_event_loop_check_open (LoopEventLoop *self, GError **error)
+{
+  if (G_LIKELY (!self->is_closed))
+    return TRUE;
+
+  g_set_error_literal (error, LOOP_ERROR, LOOP_ERROR_CLOSED, "The event loop is closed");
+
+  return FALSE;
+}
+
+/* As loop_event_loop_check_open(), and looks at the thread in debug mode. */
+gboolean
+loop_event_loop_check_usable (LoopEventLoop *self, GError **error)
+{
+  if (G_UNLIKELY (!loop_event_loop_check_open (self, error)))
+    return FALSE;
+
+  if (G_UNLIKELY (self->debug))
+    {
+      gpointer thread = __atomic_load_n (&self->thread, __ATOMIC_RELAXED);
+
+      if (thread != NULL && thread != loop_thread_self ())
+        {
+          g_set_error_literal (error, LOOP_ERROR, LOOP_ERROR_WRONG_THREAD,
+                               "The event loop runs in another thread, from which alone it may be used; "
+                               "other threads have call_soon_threadsafe");
+          return FALSE;
+        }
+    }
+
+  return TRUE;
+}
+
+/**
+ * loop_event_loop_time:
+ * @self: an event loop
+ *
+ * Gets the current time of the loop's clock, which is monotonic.
+ *
+ * Returns: seconds
+ */
+double
+loop_event_loop_time (LoopEventLoop *self)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), 0.0);
+
+  return loop_clock_to_seconds (loop_clock_now ());
+}
+
+/**
+ * loop_event_loop_get_debug:
+ * @self: an event loop
+ *
+ * Tells whether debug mode is on.
+ *
+ * Returns: %TRUE if it is on
+ */
+gboolean
+loop_event_loop_get_debug (LoopEventLoop *self)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), FALSE);
+
+  return self->debug;
+}
+
+/**
+ * loop_event_loop_set_debug:
+ * @self: an event loop
+ * @enabled: whether debug mode is to be on
+ *
+ * Sets debug mode. In debug mode calls from the wrong thread are errors, and callbacks
+ * that take longer than [property@EventLoop:slow-callback-duration] are reported.
+ */
+void
+loop_event_loop_set_debug (LoopEventLoop *self, gboolean enabled)
+{
+  g_return_if_fail (LOOP_IS_EVENT_LOOP (self));
+
+  enabled = !!enabled;
+  if (self->debug == enabled)
+    return;
+
+  loop_event_loop_enter (self);
+  self->debug = enabled;
+  loop_event_loop_leave (self);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DEBUG]);
+}
+
+/**
+ * loop_event_loop_get_slow_callback_duration:
+ * @self: an event loop
+ *
+ * Gets from how long on a callback is slow.
+ *
+ * Returns: seconds
+ */
+double
+loop_event_loop_get_slow_callback_duration (LoopEventLoop *self)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), 0.0);
+
+  return self->slow_callback_ns == LOOP_NEVER ? G_MAXDOUBLE : loop_clock_to_seconds (self->slow_callback_ns);
+}
+
+/**
+ * loop_event_loop_set_slow_callback_duration:
+ * @self: an event loop
+ * @seconds: a duration, not negative
+ *
+ * Sets from how long on a callback is slow: 0.1 seconds if nothing else is set.
+ */
+void
+loop_event_loop_set_slow_callback_duration (LoopEventLoop *self, double seconds)
+{
+  gint64 ns;
+
+  g_return_if_fail (LOOP_IS_EVENT_LOOP (self));
+  g_return_if_fail (seconds >= 0.0);
+
+  ns = loop_clock_from_seconds (seconds);
+  if (self->slow_callback_ns == ns)
+    return;
+
+  loop_event_loop_enter (self);
+  self->slow_callback_ns = ns;
+  loop_event_loop_leave (self);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SLOW_CALLBACK_DURATION]);
+}
+
+/**
+ * loop_event_loop_get_collect_metrics:
+ * @self: an event loop
+ *
+ * Tells whether times are collected for metrics.
+ *
+ * Returns: %TRUE if they are
+ */
+gboolean
+loop_event_loop_get_collect_metrics (LoopEventLoop *self)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), FALSE);
+
+  return self->collect_metrics;
+}
+
+/**
+ * loop_event_loop_set_collect_metrics:
+ * @self: an event loop
+ * @enabled: whether to collect
+ *
+ * Sets whether times are collected for metrics. See
+ * [property@EventLoop:collect-metrics].
+ */
+void
+loop_event_loop_set_collect_metrics (LoopEventLoop *self, gboolean enabled)
+{
+  g_return_if_fail (LOOP_IS_EVENT_LOOP (self));
+
+  enabled = !!enabled;
+  if (self->collect_metrics == enabled)
+    return;
+
+  loop_event_loop_enter (self);
+  self->collect_metrics = enabled;
+  loop_event_loop_leave (self);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_COLLECT_METRICS]);
+}
+
+/**
+ * loop_event_loop_get_metrics:
+ * @self: an event loop
+ *
+ * Takes a snapshot of the loop's metrics.
+ *
+ * Returns: (transfer full): the metrics
+ */
+LoopMetrics *
+loop_event_loop_get_metrics (LoopEventLoop *self)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), NULL);
+
+  return loop_metrics_copy (&self->metrics);
+}
+
+/* Drops a reference once nothing that is on the stack can still use the object. */
+void
+loop_event_loop_unref_later (LoopEventLoop *self, gpointer object)
+{
+  if (self->n_dispatches > 1)
+    g_ptr_array_add (self->graveyard, object);
+  else
+    g_object_unref (object);
+}
+
+/* The shared buffer, or one of its own for a callback that runs inside another's use of it. */
+guint8 *
+loop_event_loop_take_read_buffer (LoopEventLoop *self, gsize *size, gboolean *is_shared)
+{
+  *is_shared = !self->read_buffer_in_use;
+
+  if (!*is_shared)
+    {
+      *size = LOOP_READ_BUFFER_SIZE / 4;
+      return g_malloc (*size);
+    }
+
+  if (self->read_buffer == NULL)
+    self->read_buffer = g_malloc (LOOP_READ_BUFFER_SIZE);
+
+  self->read_buffer_in_use = TRUE;
+  *size = LOOP_READ_BUFFER_SIZE;
+
+  return self->read_buffer;
+}
+
+void
+loop_event_loop_return_read_buffer (LoopEventLoop *self, guint8 *buffer, gboolean is_shared)
+{
+  if (is_shared)
+    self->read_buffer_in_use = FALSE;
+  else
+    g_free (buffer);
+}

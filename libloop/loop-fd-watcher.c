@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "loop-fd-watcher-private.h"
+
+static LoopFdCallback *
+fd_callback_new (LoopCallback callback, gpointer user_data, GDestroyNotify notify)
+{
+  LoopFdCallback *self = g_new (LoopFdCallback, 1);
+
+  *self = (LoopFdCallback) { callback, user_data, notify, 1 };
+
+  return self;
+}
+
+static void
+fd_callback_unref (LoopFdCallback *self)
+{
+  if (self == NULL || --self->ref_count > 0)
+    return;
+
+  if (self->notify != NULL)
+    self->notify (self->user_data);
+  g_free (self);
+}
+
+static void
+fd_callback_run (LoopFdCallback *self)
+{
+  self->ref_count++;
+  self->callback (self->user_data);
+  fd_callback_unref (self);
+}
+
+static void
+fd_watch_unref (LoopFdWatch *self)
+{
+  if (--self->ref_count == 0)
+    g_free (self);
+}
+
+static void
+fd_watch_readable (LoopWatch *watch)
+{
+  LoopFdWatch *self = (LoopFdWatch *) watch;
+
+  self->ref_count++;
+  fd_callback_run (self->reader);
+}
+
+static void
+fd_watch_writable (LoopWatch *watch)
+{
+  LoopFdWatch *self = (LoopFdWatch *) watch;
+
+  self->ref_count++;
+  fd_callback_run (self->writer);
+}
+
+static void
+fd_watch_done (LoopWatch *watch)
+{
+  fd_watch_unref ((LoopFdWatch *) watch);
+}
+
+/* Forgets the callbacks; their notifies are user code, so this is for outside the guard. */
+static void
+fd_watch_drop_callbacks (LoopFdWatch *self)
+{
+  LoopFdCallback *reader;
+  LoopFdCallback *writer;
+
+  loop_event_loop_enter (self->loop);
+  reader = g_steal_pointer (&self->reader);
+  writer = g_steal_pointer (&self->writer);
+  loop_event_loop_leave (self->loop);
+
+  fd_callback_unref (reader);
+  fd_callback_unref (writer);
+}
+
+static void
+fd_watch_closed (LoopWatch *watch)
+{
+  LoopFdWatch *self = (LoopFdWatch *) watch;
+
+  fd_watch_drop_callbacks (self);
+  fd_watch_unref (self);
+}
+
+static void
+fd_watch_failed (LoopWatch *watch, GError *error)
+{
+  LoopFdWatch *self = (LoopFdWatch *) watch;
+  LoopEventLoop *loop = self->loop;
+  LoopExceptionContext *context = loop_exception_context_new ("Watching a file descriptor failed", error);
+
+  self->ref_count++;
+  loop_event_loop_enter (loop);
+  loop_poller_remove (&loop->poller, watch);
+  loop_event_loop_leave (loop);
+
+  fd_watch_drop_callbacks (self);
+  fd_watch_unref (self);
+  loop_event_loop_report (loop, context);
+}
+
+static void
+fd_watch_idle (LoopWatch *watch)
+{
+  LoopFdWatch *self = (LoopFdWatch *) watch;
+
+  loop_poller_remove (&self->loop->poller, watch);
+  fd_watch_unref (self);
+}
+
+static void
+fd_watch_describe (const LoopWatch *watch, gboolean is_writer, LoopDescription *description)
+{
+  const LoopFdWatch *self = (const LoopFdWatch *) watch;
+  const LoopFdCallback *callback = is_writer ? self->writer : self->reader;
+
+  description->id = watch->id;
+  description->kind = is_writer ? "writer" : "reader";
+  description->function = callback != NULL ? (gpointer) callback->callback : NULL;
+  description->fd = watch->fd;
+}
+
+const LoopWatchClass loop_fd_watch_class = {
+  .readable = fd_watch_readable,
+  .writable = fd_watch_writable,
+  .failed = fd_watch_failed,
+  .closed = fd_watch_closed,
+  .done = fd_watch_done,
+  .idle = fd_watch_idle,
+  .describe = fd_watch_describe,
+};
+
+static LoopFdWatch *
+find_fd_watch (LoopEventLoop *self, int fd)
+{
+  LoopWatch *watch = loop_poller_lookup (&self->poller, fd);
+
+  return watch != NULL && watch->klass == &loop_fd_watch_class ? (LoopFdWatch *) watch : NULL;
+}
+
+static LoopFdWatch *
+start_watching (LoopEventLoop *self, int fd, guint8 interest, GError **error)
+{
+  LoopFdWatch *watch = g_new0 (LoopFdWatch, 1);
+
+  watch->loop = self;
+  watch->ref_count = 1;
+  loop_watch_init (&watch->watch, &loop_fd_watch_class, loop_event_loop_next_id (self));
+
+  if (!loop_poller_add (&self->poller, &watch->watch, fd, interest, error))
+    g_clear_pointer (&watch, fd_watch_unref);
+
+  return watch;
+}
+
+/*
+ * Makes way for a new descriptor: a watch of the same number is that of a file that was
+ * closed without a word.
+ */
+void
+loop_fd_watcher_evict (LoopEventLoop *self, int fd)
+{
+  LoopFdWatch *watch = find_fd_watch (self, fd);
+  g_autoptr (GError) error = NULL;
+
+  if (watch == NULL)
+    return;
+
+  g_set_error (&error, G_IO_ERROR, G_IO_ERROR_CLOSED,
+               "File descriptor %d was closed while it was watched; remove its reader and writer first", fd);
+  fd_watch_failed (&watch->watch, error);
+  fd_watch_unref (watch);
+}
+
+static gboolean
+add_callback (LoopEventLoop *self,
+              int fd,
+              guint8 interest,
+              LoopCallback callback,
+              gpointer user_data,
+              GDestroyNotify notify,
+              GError **error)
+{
+  LoopFdCallback *new_callback = fd_callback_new (callback, user_data, notify);
+  LoopFdCallback *old_callback = NULL;
+  LoopWatch *watch;
+  LoopFdWatch *fd_watch = NULL;
+
+  if (!loop_event_loop_check_usable (self, error))
+    {
+      fd_callback_unref (new_callback);
+      return FALSE;
+    }
+
+  loop_event_loop_enter (self);
+  watch = loop_poller_lookup (&self->poller, fd);
+
+  if (fd < 0)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "Invalid file descriptor %d", fd);
+  else if (watch == NULL)
+    fd_watch = start_watching (self, fd, interest, error);
+  else if (watch->klass != &loop_fd_watch_class)
+    g_set_error (error, LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE,
+                 "File descriptor %d is used by a transport or a server", fd);
+  else if (loop_poller_verify (&self->poller, watch, watch->wanted | interest, error))
+    fd_watch = (LoopFdWatch *) watch;
+
+  if (fd_watch != NULL)
+    {
+      LoopFdCallback **place = interest == LOOP_INTEREST_READ ? &fd_watch->reader : &fd_watch->writer;
+      LoopReadyItem *item = interest == LOOP_INTEREST_READ ? &fd_watch->watch.reader : &fd_watch->watch.writer;
+
+      /* An event that waits for the callback that is replaced is not the new one's. */
+      if (loop_ready_item_is_queued (item))
+        loop_ready_item_unqueue (item);
+
+      old_callback = *place;
+      *place = new_callback;
+    }
+  loop_event_loop_leave (self);
+
+  fd_callback_unref (fd_watch != NULL ? old_callback : new_callback);
+
+  return fd_watch != NULL;
+}
+
+static gboolean
+remove_callback (LoopEventLoop *self, int fd, guint8 interest)
+{
+  LoopFdWatch *watch;
+  LoopFdCallback *callback = NULL;
+
+  if (self->is_closed)
+    return FALSE;
+
+  loop_event_loop_enter (self);
+  watch = find_fd_watch (self, fd);
+  if (watch != NULL)
+    {
+      LoopFdCallback **place = interest == LOOP_INTEREST_READ ? &watch->reader : &watch->writer;
+
+      callback = g_steal_pointer (place);
+      if (callback != NULL)
+        loop_poller_set_interest (&self->poller, &watch->watch, watch->watch.wanted & ~interest);
+    }
+  loop_event_loop_leave (self);
+
+  if (callback == NULL)
+    return FALSE;
+
+  fd_callback_unref (callback);
+
+  return TRUE;
+}
+
+/**
+ * loop_event_loop_add_reader_full: (rename-to loop_event_loop_add_reader)
+ * @self: an event loop
+ * @fd: a file descriptor that can be polled: not a regular file
+ * @callback: (scope notified) (closure user_data) (destroy notify): the function to call
+ * @user_data: data for @callback
+ * @notify: frees @user_data when the callback is removed or replaced
+ * @error: return location for an error
+ *
+ * Calls @callback in each iteration in which @fd can be read: there is data, the end of
+ * the file, a hang-up or an error. A callback that was there before for reading @fd is
+ * replaced. Remove it before closing @fd.
+ *
+ * Returns: %TRUE, or %FALSE with an I/O error when @fd is not open or cannot be polled,
+ *   or with %LOOP_ERROR_DESCRIPTOR_IN_USE when a transport reads it
+ */
+gboolean
+loop_event_loop_add_reader_full (LoopEventLoop *self,
+                                 int fd,
+                                 LoopCallback callback,
+                                 gpointer user_data,
+                                 GDestroyNotify notify,
+                                 GError **error)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), FALSE);
+  g_return_val_if_fail (callback != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  return add_callback (self, fd, LOOP_INTEREST_READ, callback, user_data, notify, error);
+}
+
+/**
+ * loop_event_loop_add_reader:
+ * @self: an event loop
+ * @fd: a file descriptor
+ * @callback: (scope notified) (closure user_data) (destroy notify): the function to call
+ * @user_data: data for @callback
+ * @notify: frees @user_data when the callback is removed or replaced
+ *
+ * As [method@EventLoop.add_reader_full], with a critical message in the place of the
+ * error.
+ *
+ * Returns: %TRUE if @fd is watched
+ */
+gboolean
+loop_event_loop_add_reader (LoopEventLoop *self,
+                            int fd,
+                            LoopCallback callback,
+                            gpointer user_data,
+                            GDestroyNotify notify)
+{
+  GError *error = NULL;
+
+  if (loop_event_loop_add_reader_full (self, fd, callback, user_data, notify, &error))
+    return TRUE;
+
+  if (error != NULL)
+    loop_report_misuse (G_STRFUNC, error);
+
+  return FALSE;
+}
+
+/**
+ * loop_event_loop_remove_reader:
+ * @self: an event loop
+ * @fd: a file descriptor
+ *
+ * Stops watching @fd for reading.
+ *
+ * Returns: %TRUE if it was watched
+ */
+gboolean
+loop_event_loop_remove_reader (LoopEventLoop *self, int fd)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), FALSE);
+
+  return remove_callback (self, fd, LOOP_INTEREST_READ);
+}
+
+/**
+ * loop_event_loop_add_writer_full: (rename-to loop_event_loop_add_writer)
+ * @self: an event loop
+ * @fd: a file descriptor that can be polled: not a regular file
+ * @callback: (scope notified) (closure user_data) (destroy notify): the function to call
+ * @user_data: data for @callback
+ * @notify: frees @user_data when the callback is removed or replaced
+ * @error: return location for an error
+ *
+ * Calls @callback in each iteration in which @fd can be written. See
+ * [method@EventLoop.add_reader].
+ *
+ * Returns: %TRUE, or %FALSE with an error as for [method@EventLoop.add_reader]
+ */
+gboolean
+loop_event_loop_add_writer_full (LoopEventLoop *self,
+                                 int fd,
+                                 LoopCallback callback,
+                                 gpointer user_data,
+                                 GDestroyNotify notify,
+                                 GError **error)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), FALSE);
+  g_return_val_if_fail (callback != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  return add_callback (self, fd, LOOP_INTEREST_WRITE, callback, user_data, notify, error);
+}
+
+/**
+ * loop_event_loop_add_writer:
+ * @self: an event loop
+ * @fd: a file descriptor
+ * @callback: (scope notified) (closure user_data) (destroy notify): the function to call
+ * @user_data: data for @callback
+ * @notify: frees @user_data when the callback is removed or replaced
+ *
+ * As [method@EventLoop.add_writer_full], with a critical message in the place of the
+ * error.
+ *
+ * Returns: %TRUE if @fd is watched
+ */
+gboolean
+loop_event_loop_add_writer (LoopEventLoop *self,
+                            int fd,
+                            LoopCallback callback,
+                            gpointer user_data,
+                            GDestroyNotify notify)
+{
+  GError *error = NULL;
+
+  if (loop_event_loop_add_writer_full (self, fd, callback, user_data, notify, &error))
+    return TRUE;
+
+  if (error != NULL)
+    loop_report_misuse (G_STRFUNC, error);
+
+  return FALSE;
+}
+
+/**
+ * loop_event_loop_remove_writer:
+ * @self: an event loop
+ * @fd: a file descriptor
+ *
+ * Stops watching @fd for writing.
+ *
+ * Returns: %TRUE if it was watched
+ */
+gboolean
+loop_event_loop_remove_writer (LoopEventLoop *self, int fd)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), FALSE);
+
+  return remove_callback (self, fd, LOOP_INTEREST_WRITE);
+}

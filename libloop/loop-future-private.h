@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "loop-event-loop-private.h"
+#include "loop-future.h"
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  LOOP_FUTURE_PENDING,
+  LOOP_FUTURE_CANCELLED,
+  LOOP_FUTURE_FINISHED,
+} LoopFutureState;
+
+typedef struct _LoopDoneCallback LoopDoneCallback;
+
+struct _LoopFuture
+{
+  GObject parent_instance;
+
+  LoopEventLoop *loop;
+  LoopRegistryNode node;
+  const char *name; /* static: what the future stands for, such as "create_server" */
+  LoopDoneCallback *first_callback;
+  LoopDoneCallback *last_callback;
+  GValue result;
+  GError *exception;
+  guint8 state;
+  guint8 is_retrieved; /* whether somebody looked at the exception */
+};
+
+struct _LoopFutureClass
+{
+  GObjectClass parent_class;
+
+  gboolean (*cancel) (LoopFuture *self);
+};
+
+G_GNUC_INTERNAL
+LoopFuture *loop_future_new (LoopEventLoop *loop, const char *name);
+G_GNUC_INTERNAL
+LoopFuture *loop_future_new_failed (LoopEventLoop *loop, const char *name, GError *exception);
+G_GNUC_INTERNAL
+void loop_future_fulfil (LoopFuture *self);
+G_GNUC_INTERNAL
+void loop_future_fulfil_object (LoopFuture *self, gpointer object);
+G_GNUC_INTERNAL
+void loop_future_fail (LoopFuture *self, GError *exception);
+G_GNUC_INTERNAL
+const char *loop_future_state_to_string (LoopFutureState state);
+
+static inline gboolean
+loop_future_is_pending (LoopFuture *self)
+{
+  return self->state == LOOP_FUTURE_PENDING;
+}
+
+G_END_DECLS

@@ -1,0 +1,641 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "loop-future-private.h"
+
+/**
+ * LoopFuture:
+ *
+ * A result that is not there yet. It ends in one of three ways: with a result, with an
+ * error, or cancelled. The functions given to [method@Future.add_done_callback] are then
+ * called by the loop, in the order in which they were added.
+ *
+ * A future belongs to a loop and is for that loop's thread.
+ */
+
+struct _LoopDoneCallback
+{
+  LoopDoneCallback *next;
+  LoopFuture *future; /* set once it is scheduled */
+  LoopFutureCallback callback;
+  gpointer user_data;
+  GDestroyNotify notify;
+  guint64 id;
+};
+
+G_DEFINE_TYPE (LoopFuture, loop_future, G_TYPE_OBJECT)
+
+static void
+done_callback_free (gpointer data)
+{
+  LoopDoneCallback *self = data;
+
+  if (self->notify != NULL)
+    self->notify (self->user_data);
+  g_clear_object (&self->future);
+  g_free (self);
+}
+
+static void
+run_done_callback (gpointer data)
+{
+  LoopDoneCallback *self = data;
+
+  self->callback (self->future, self->user_data);
+}
+
+static void
+unref_on_loop_thread (gpointer data)
+{
+  g_object_unref (data);
+}
+
+static gboolean
+is_for_other_thread (LoopFuture *self)
+{
+  gpointer thread = __atomic_load_n (&self->loop->thread, __ATOMIC_RELAXED);
+
+  return thread != NULL && thread != loop_thread_self ();
+}
+
+static void
+report_unretrieved_exception (LoopFuture *self)
+{
+  LoopExceptionContext *context = loop_exception_context_new ("Future exception was never retrieved", self->exception);
+
+  self->is_retrieved = TRUE;
+  loop_exception_context_set_future (context, self);
+  loop_event_loop_report (self->loop, context);
+}
+
+static void
+loop_future_dispose (GObject *object)
+{
+  LoopFuture *self = LOOP_FUTURE (object);
+
+  if (self->loop != NULL && is_for_other_thread (self))
+    {
+      /* The registry is the loop thread's: let it have the last reference. */
+      if (loop_event_loop_call_soon_threadsafe (self->loop, unref_on_loop_thread, g_object_ref (self), NULL, NULL,
+                                                NULL))
+        return;
+      g_object_unref (self);
+    }
+
+  if (self->exception != NULL && !self->is_retrieved)
+    report_unretrieved_exception (self);
+
+  while (self->first_callback != NULL)
+    {
+      LoopDoneCallback *next = self->first_callback->next;
+
+      done_callback_free (self->first_callback);
+      self->first_callback = next;
+    }
+
+  if (self->node.next != NULL)
+    {
+      loop_event_loop_enter (self->loop);
+      loop_registry_remove (&self->loop->registry, LOOP_REGISTRY_FUTURES, &self->node);
+      loop_event_loop_leave (self->loop);
+    }
+
+  G_OBJECT_CLASS (loop_future_parent_class)->dispose (object);
+}
+
+static void
+loop_future_finalize (GObject *object)
+{
+  LoopFuture *self = LOOP_FUTURE (object);
+
+  if (G_IS_VALUE (&self->result))
+    g_value_unset (&self->result);
+  g_clear_error (&self->exception);
+  g_clear_object (&self->loop);
+
+  G_OBJECT_CLASS (loop_future_parent_class)->finalize (object);
+}
+
+/* Hands the done callbacks to the loop. */
+static void
+schedule_callbacks (LoopFuture *self)
+{
+  LoopDoneCallback *callback = g_steal_pointer (&self->first_callback);
+
+  self->last_callback = NULL;
+
+  while (callback != NULL)
+    {
+      LoopDoneCallback *next = callback->next;
+
+      if (self->loop->is_closed)
+        {
+          done_callback_free (callback);
+        }
+      else
+        {
+          callback->future = g_object_ref (self);
+          loop_event_loop_schedule (self->loop, run_done_callback, callback, done_callback_free,
+                                    "future done callback");
+        }
+      callback = next;
+    }
+}
+
+static void
+finish (LoopFuture *self, LoopFutureState state)
+{
+  loop_event_loop_enter (self->loop);
+  self->state = state;
+  loop_event_loop_leave (self->loop);
+
+  schedule_callbacks (self);
+}
+
+static gboolean
+loop_future_real_cancel (LoopFuture *self)
+{
+  if (!loop_future_is_pending (self))
+    return FALSE;
+
+  finish (self, LOOP_FUTURE_CANCELLED);
+
+  return TRUE;
+}
+
+static void
+loop_future_class_init (LoopFutureClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->dispose = loop_future_dispose;
+  object_class->finalize = loop_future_finalize;
+
+  klass->cancel = loop_future_real_cancel;
+}
+
+static void
+loop_future_init (LoopFuture *self)
+{
+  self->state = LOOP_FUTURE_PENDING;
+}
+
+LoopFuture *
+loop_future_new (LoopEventLoop *loop, const char *name)
+{
+  LoopFuture *self = g_object_new (LOOP_TYPE_FUTURE, NULL);
+
+  self->loop = g_object_ref (loop);
+  self->name = name;
+
+  loop_event_loop_enter (loop);
+  loop_registry_add (&loop->registry, LOOP_REGISTRY_FUTURES, &self->node, loop_event_loop_next_id (loop));
+  loop_event_loop_leave (loop);
+
+  return self;
+}
+
+/* Takes @exception. */
+LoopFuture *
+loop_future_new_failed (LoopEventLoop *loop, const char *name, GError *exception)
+{
+  LoopFuture *self = loop_future_new (loop, name);
+
+  loop_future_fail (self, exception);
+
+  return self;
+}
+
+/* Ends with no result, unless it was cancelled meanwhile. */
+void
+loop_future_fulfil (LoopFuture *self)
+{
+  if (loop_future_is_pending (self))
+    finish (self, LOOP_FUTURE_FINISHED);
+}
+
+void
+loop_future_fulfil_object (LoopFuture *self, gpointer object)
+{
+  if (!loop_future_is_pending (self))
+    return;
+
+  g_value_init (&self->result, G_OBJECT_TYPE (object));
+  g_value_set_object (&self->result, object);
+  finish (self, LOOP_FUTURE_FINISHED);
+}
+
+/* Takes @exception. */
+void
+loop_future_fail (LoopFuture *self, GError *exception)
+{
+  if (!loop_future_is_pending (self))
+    {
+      g_error_free (exception);
+      return;
+    }
+
+  self->exception = exception;
+  finish (self, LOOP_FUTURE_FINISHED);
+}
+
+const char *
+loop_future_state_to_string (LoopFutureState state)
+{
+  switch (state)
+    {
+    case LOOP_FUTURE_PENDING:
+      return "pending";
+    case LOOP_FUTURE_CANCELLED:
+      return "cancelled";
+    case LOOP_FUTURE_FINISHED:
+      return "finished";
+    default:
+      g_assert_not_reached ();
+    }
+}
+
+/**
+ * loop_event_loop_create_future:
+ * @self: an event loop
+ *
+ * Makes a future that belongs to the loop.
+ *
+ * Returns: (transfer full): the future
+ */
+LoopFuture *
+loop_event_loop_create_future (LoopEventLoop *self)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), NULL);
+
+  return loop_future_new (self, NULL);
+}
+
+/**
+ * loop_future_get_loop:
+ * @self: a future
+ *
+ * Gets the loop that the future belongs to.
+ *
+ * Returns: (transfer none): the loop
+ */
+LoopEventLoop *
+loop_future_get_loop (LoopFuture *self)
+{
+  g_return_val_if_fail (LOOP_IS_FUTURE (self), NULL);
+
+  return self->loop;
+}
+
+/**
+ * loop_future_get_id:
+ * @self: a future
+ *
+ * Gets the id by which an inspector knows the future.
+ *
+ * Returns: the id
+ */
+guint64
+loop_future_get_id (LoopFuture *self)
+{
+  g_return_val_if_fail (LOOP_IS_FUTURE (self), 0);
+
+  return self->node.id;
+}
+
+/**
+ * loop_future_done:
+ * @self: a future
+ *
+ * Tells whether the future has a result or an error, or was cancelled.
+ *
+ * Returns: %TRUE if it is done
+ */
+gboolean
+loop_future_done (LoopFuture *self)
+{
+  g_return_val_if_fail (LOOP_IS_FUTURE (self), FALSE);
+
+  return !loop_future_is_pending (self);
+}
+
+/**
+ * loop_future_cancelled:
+ * @self: a future
+ *
+ * Tells whether the future was cancelled.
+ *
+ * Returns: %TRUE if it was cancelled
+ */
+gboolean
+loop_future_cancelled (LoopFuture *self)
+{
+  g_return_val_if_fail (LOOP_IS_FUTURE (self), FALSE);
+
+  return self->state == LOOP_FUTURE_CANCELLED;
+}
+
+/**
+ * loop_future_cancel:
+ * @self: a future
+ *
+ * Cancels the future and schedules its callbacks. What the future stands for is
+ * abandoned: a connection that is being made, for example, is closed.
+ *
+ * Returns: %TRUE, or %FALSE if the future is done already
+ */
+gboolean
+loop_future_cancel (LoopFuture *self)
+{
+  g_return_val_if_fail (LOOP_IS_FUTURE (self), FALSE);
+
+  return LOOP_FUTURE_GET_CLASS (self)->cancel (self);
+}
+
+static gboolean
+check_done (LoopFuture *self, const char *what, GError **error)
+{
+  switch ((LoopFutureState) self->state)
+    {
+    case LOOP_FUTURE_PENDING:
+      g_set_error (error, LOOP_ERROR, LOOP_ERROR_INVALID_STATE, "The %s of the future is not set", what);
+      return FALSE;
+
+    case LOOP_FUTURE_CANCELLED:
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "The future was cancelled");
+      return FALSE;
+
+    case LOOP_FUTURE_FINISHED:
+      return TRUE;
+
+    default:
+      g_assert_not_reached ();
+    }
+}
+
+/**
+ * loop_future_result:
+ * @self: a future
+ * @result: (out caller-allocates) (optional): return location for the result, uninitialised
+ * @error: return location for an error
+ *
+ * Gets the result. A future that was fulfilled without a value has a null pointer of
+ * type %G_TYPE_POINTER for its result.
+ *
+ * Returns: (skip): %TRUE, or %FALSE with the error of the future, with
+ *   %G_IO_ERROR_CANCELLED, or with %LOOP_ERROR_INVALID_STATE if it is not done
+ */
+gboolean
+loop_future_result (LoopFuture *self, GValue *result, GError **error)
+{
+  g_return_val_if_fail (LOOP_IS_FUTURE (self), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  if (!check_done (self, "result", error))
+    return FALSE;
+
+  if (self->exception != NULL)
+    {
+      self->is_retrieved = TRUE;
+      g_propagate_error (error, g_error_copy (self->exception));
+      return FALSE;
+    }
+
+  if (result != NULL)
+    {
+      g_value_init (result, G_IS_VALUE (&self->result) ? G_VALUE_TYPE (&self->result) : G_TYPE_POINTER);
+      if (G_IS_VALUE (&self->result))
+        g_value_copy (&self->result, result);
+    }
+
+  return TRUE;
+}
+
+/**
+ * loop_future_exception:
+ * @self: a future
+ * @error: return location for an error
+ *
+ * Gets the error with which the future ended.
+ *
+ * Returns: (transfer full) (nullable): the error, or %NULL if it has a result; and %NULL
+ *   with @error set to %G_IO_ERROR_CANCELLED, or to %LOOP_ERROR_INVALID_STATE if it is
+ *   not done
+ */
+GError *
+loop_future_exception (LoopFuture *self, GError **error)
+{
+  g_return_val_if_fail (LOOP_IS_FUTURE (self), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  if (!check_done (self, "exception", error))
+    return NULL;
+
+  self->is_retrieved = TRUE;
+
+  return self->exception != NULL ? g_error_copy (self->exception) : NULL;
+}
+
+static gboolean
+check_pending (LoopFuture *self, GError **error)
+{
+  if (loop_future_is_pending (self))
+    return TRUE;
+
+  g_set_error (error, LOOP_ERROR, LOOP_ERROR_INVALID_STATE, "The future is already %s",
+               loop_future_state_to_string (self->state));
+
+  return FALSE;
+}
+
+/**
+ * loop_future_set_result:
+ * @self: a future
+ * @result: (nullable): the result
+ * @error: return location for an error
+ *
+ * Ends the future with a result and schedules its callbacks.
+ *
+ * Returns: %TRUE, or %FALSE with %LOOP_ERROR_INVALID_STATE if it is done already
+ */
+gboolean
+loop_future_set_result (LoopFuture *self, const GValue *result, GError **error)
+{
+  g_return_val_if_fail (LOOP_IS_FUTURE (self), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  if (!check_pending (self, error))
+    return FALSE;
+
+  if (result != NULL && G_IS_VALUE (result))
+    {
+      g_value_init (&self->result, G_VALUE_TYPE (result));
+      g_value_copy (result, &self->result);
+    }
+
+  finish (self, LOOP_FUTURE_FINISHED);
+
+  return TRUE;
+}
+
+/**
+ * loop_future_set_exception:
+ * @self: a future
+ * @exception: the error
+ * @error: return location for an error
+ *
+ * Ends the future with an error and schedules its callbacks. An error that nobody ever
+ * asks for is reported to the loop's exception handler when the future is freed.
+ *
+ * Returns: %TRUE, or %FALSE with %LOOP_ERROR_INVALID_STATE if it is done already
+ */
+gboolean
+loop_future_set_exception (LoopFuture *self, const GError *exception, GError **error)
+{
+  g_return_val_if_fail (LOOP_IS_FUTURE (self), FALSE);
+  g_return_val_if_fail (exception != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  if (!check_pending (self, error))
+    return FALSE;
+
+  self->exception = g_error_copy (exception);
+  finish (self, LOOP_FUTURE_FINISHED);
+
+  return TRUE;
+}
+
+/**
+ * loop_future_add_done_callback:
+ * @self: a future
+ * @callback: (scope notified) (closure user_data) (destroy notify): the function to call
+ * @user_data: data for @callback
+ * @notify: frees @user_data
+ *
+ * Has the loop call @callback once the future is done: in the next iteration if it is
+ * done already.
+ *
+ * Returns: an id for [method@Future.remove_done_callback]
+ */
+guint64
+loop_future_add_done_callback (LoopFuture *self, LoopFutureCallback callback, gpointer user_data, GDestroyNotify notify)
+{
+  LoopDoneCallback *done_callback;
+  guint64 id;
+
+  g_return_val_if_fail (LOOP_IS_FUTURE (self), 0);
+  g_return_val_if_fail (callback != NULL, 0);
+
+  id = loop_event_loop_next_id (self->loop);
+  done_callback = g_new0 (LoopDoneCallback, 1);
+  done_callback->callback = callback;
+  done_callback->user_data = user_data;
+  done_callback->notify = notify;
+  done_callback->id = id;
+
+  if (self->last_callback != NULL)
+    self->last_callback->next = done_callback;
+  else
+    self->first_callback = done_callback;
+  self->last_callback = done_callback;
+
+  if (!loop_future_is_pending (self))
+    schedule_callbacks (self);
+
+  return id;
+}
+
+/**
+ * loop_future_remove_done_callback:
+ * @self: a future
+ * @id: what [method@Future.add_done_callback] returned
+ *
+ * Removes a callback. One that the loop has been told to call cannot be removed.
+ *
+ * Returns: %TRUE if it was removed
+ */
+gboolean
+loop_future_remove_done_callback (LoopFuture *self, guint64 id)
+{
+  LoopDoneCallback *previous = NULL;
+
+  g_return_val_if_fail (LOOP_IS_FUTURE (self), FALSE);
+
+  for (LoopDoneCallback *callback = self->first_callback; callback != NULL;
+       previous = callback, callback = callback->next)
+    {
+      if (callback->id != id)
+        continue;
+
+      if (previous != NULL)
+        previous->next = callback->next;
+      else
+        self->first_callback = callback->next;
+      if (self->last_callback == callback)
+        self->last_callback = previous;
+
+      done_callback_free (callback);
+      return TRUE;
+    }
+
+  return FALSE;
+}
+
+static void
+stop_loop (LoopFuture *future, gpointer user_data)
+{
+  loop_event_loop_stop (future->loop);
+}
+
+/**
+ * loop_event_loop_run_until_complete:
+ * @self: an event loop
+ * @future: a future of this loop
+ * @result: (out caller-allocates) (optional): return location for the result, uninitialised
+ * @error: return location for an error
+ *
+ * Runs the loop until @future is done, and gets its result.
+ *
+ * Returns: (skip): %TRUE, or %FALSE with the error of the future, with
+ *   %G_IO_ERROR_CANCELLED, with %LOOP_ERROR_STOPPED when the loop was stopped before, or
+ *   with an error of [method@EventLoop.run_forever]
+ */
+gboolean
+loop_event_loop_run_until_complete (LoopEventLoop *self, LoopFuture *future, GValue *result, GError **error)
+{
+  g_autoptr (LoopFuture) keep = NULL;
+  guint64 callback;
+  gboolean success;
+
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), FALSE);
+  g_return_val_if_fail (LOOP_IS_FUTURE (future), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  if (future->loop != self)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                           "The future belongs to a different event loop");
+      return FALSE;
+    }
+
+  keep = g_object_ref (future);
+
+  if (self->is_closed || loop_event_loop_is_running (self))
+    return loop_event_loop_run_forever_full (self, error);
+
+  callback = loop_future_add_done_callback (future, stop_loop, NULL, NULL);
+  success = loop_event_loop_run_forever_full (self, error);
+  loop_future_remove_done_callback (future, callback);
+
+  if (!success)
+    return FALSE;
+
+  if (loop_future_is_pending (future))
+    {
+      g_set_error_literal (error, LOOP_ERROR, LOOP_ERROR_STOPPED, "The event loop stopped before the future was done");
+      return FALSE;
+    }
+
+  return loop_future_result (future, result, error);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "loop-handle.h"
+#include "loop-ready-queue-private.h"
+#include "loop-timer-handle.h"
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  LOOP_HANDLE_READY,    /* in the ready queue or in the batch that is running */
+  LOOP_HANDLE_TIMER,    /* in the timer heap */
+  LOOP_HANDLE_INCOMING, /* posted by another thread, not yet taken over by the loop */
+  LOOP_HANDLE_RUNNING,
+  LOOP_HANDLE_DONE,
+  LOOP_HANDLE_CANCELLED,
+} LoopHandleState;
+
+/*
+ * A callback and when to call it. While it is pending the loop owns one reference
+ * and `loop` is set; afterwards `loop` is NULL, so that a handle may outlive its loop.
+ * All changes but the reference count are the loop thread's.
+ */
+struct _LoopHandle
+{
+  LoopReadyItem item;
+  LoopEventLoop *loop;
+  LoopCallback callback;
+  gpointer user_data;
+  GDestroyNotify notify;
+  guint64 id;
+  const char *name;
+  int ref_count;
+  guint8 state;
+  guint8 is_timer;
+};
+
+/* Every handle is allocated as a timer handle, so that one pool serves both. */
+struct _LoopTimerHandle
+{
+  LoopHandle parent;
+  gint64 when;
+  guint heap_index;
+};
+
+/* Free handles for reuse. It belongs to one loop and to its thread. */
+typedef struct
+{
+  LoopHandle *free;
+  guint n_free;
+} LoopHandlePool;
+
+/* How many free handles a loop keeps: 4,096 of them are half a megabyte. */
+#define LOOP_HANDLE_POOL_MAX 4096
+
+G_GNUC_INTERNAL
+extern const LoopReadyItemClass loop_handle_item_class;
+
+G_GNUC_INTERNAL
+LoopHandle *loop_handle_new_unpooled (LoopCallback callback, gpointer user_data, GDestroyNotify notify);
+G_GNUC_INTERNAL
+void loop_handle_pool_clear (LoopHandlePool *pool);
+G_GNUC_INTERNAL
+void loop_handle_discard (LoopHandle *self, LoopHandlePool *pool);
+G_GNUC_INTERNAL
+char *loop_description_to_string (const LoopDescription *description);
+G_GNUC_INTERNAL
+char *loop_describe_function (gpointer function);
+
+static inline LoopHandle *
+loop_handle_init (LoopHandle *self, LoopCallback callback, gpointer user_data, GDestroyNotify notify)
+{
+  self->item.prev = self->item.next = NULL;
+  self->item.klass = &loop_handle_item_class;
+  self->callback = callback;
+  self->user_data = user_data;
+  self->notify = notify;
+  self->name = NULL;
+  self->ref_count = 1;
+  self->is_timer = FALSE;
+
+  return self;
+}
+
+static inline LoopHandle *
+loop_handle_pool_take (LoopHandlePool *pool, LoopCallback callback, gpointer user_data, GDestroyNotify notify)
+{
+  LoopHandle *self = pool->free;
+
+  if (G_UNLIKELY (self == NULL))
+    return loop_handle_new_unpooled (callback, user_data, notify);
+
+  pool->free = (LoopHandle *) self->item.next;
+  pool->n_free--;
+
+  return loop_handle_init (self, callback, user_data, notify);
+}
+
+/* Drops the loop's own reference. On the loop thread, with the handle no longer pending. */
+static inline void
+loop_handle_release (LoopHandle *self, LoopHandlePool *pool)
+{
+  /* With one reference left, it is ours: nobody else can take another one. */
+  if (G_LIKELY (__atomic_load_n (&self->ref_count, __ATOMIC_ACQUIRE) == 1) && pool->n_free < LOOP_HANDLE_POOL_MAX)
+    {
+      self->item.next = (LoopReadyItem *) pool->free;
+      pool->free = self;
+      pool->n_free++;
+    }
+  else
+    {
+      loop_handle_unref (self);
+    }
+}
+
+G_END_DECLS

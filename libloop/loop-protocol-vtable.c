@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "loop-protocol.h"
+
+#define LOOP_TYPE_VTABLE_PROTOCOL (loop_vtable_protocol_get_type ())
+G_DECLARE_FINAL_TYPE (LoopVtableProtocol, loop_vtable_protocol, LOOP, VTABLE_PROTOCOL, GObject)
+
+/* A protocol of plain functions. */
+struct _LoopVtableProtocol
+{
+  GObject parent_instance;
+
+  const LoopProtocolVTable *vtable;
+  gpointer user_data;
+  GDestroyNotify notify;
+  LoopTransport *transport; /* between connection_made and connection_lost, when it outlives us */
+};
+
+static void loop_vtable_protocol_iface_init (LoopProtocolInterface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (LoopVtableProtocol,
+                               loop_vtable_protocol,
+                               G_TYPE_OBJECT,
+                               G_IMPLEMENT_INTERFACE (LOOP_TYPE_PROTOCOL, loop_vtable_protocol_iface_init))
+
+static void
+loop_vtable_protocol_finalize (GObject *object)
+{
+  LoopVtableProtocol *self = (LoopVtableProtocol *) object;
+
+  if (self->notify != NULL)
+    self->notify (self->user_data);
+
+  G_OBJECT_CLASS (loop_vtable_protocol_parent_class)->finalize (object);
+}
+
+static void
+loop_vtable_protocol_class_init (LoopVtableProtocolClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = loop_vtable_protocol_finalize;
+}
+
+static void
+loop_vtable_protocol_init (LoopVtableProtocol *self)
+{
+}
+
+static void
+vtable_connection_made (LoopProtocol *protocol, LoopTransport *transport)
+{
+  LoopVtableProtocol *self = (LoopVtableProtocol *) protocol;
+
+  self->transport = transport;
+  if (self->vtable->connection_made != NULL)
+    self->vtable->connection_made (transport, self->user_data);
+}
+
+static void
+vtable_connection_lost (LoopProtocol *protocol, const GError *exception)
+{
+  LoopVtableProtocol *self = (LoopVtableProtocol *) protocol;
+
+  if (self->vtable->connection_lost != NULL)
+    self->vtable->connection_lost (self->transport, exception, self->user_data);
+  self->transport = NULL;
+}
+
+static void
+vtable_pause_writing (LoopProtocol *protocol)
+{
+  LoopVtableProtocol *self = (LoopVtableProtocol *) protocol;
+
+  if (self->vtable->pause_writing != NULL)
+    self->vtable->pause_writing (self->transport, self->user_data);
+}
+
+static void
+vtable_resume_writing (LoopProtocol *protocol)
+{
+  LoopVtableProtocol *self = (LoopVtableProtocol *) protocol;
+
+  if (self->vtable->resume_writing != NULL)
+    self->vtable->resume_writing (self->transport, self->user_data);
+}
+
+static void
+vtable_data_received (LoopProtocol *protocol, const guint8 *data, gsize length)
+{
+  LoopVtableProtocol *self = (LoopVtableProtocol *) protocol;
+
+  if (self->vtable->data_received != NULL)
+    self->vtable->data_received (self->transport, data, length, self->user_data);
+}
+
+static gboolean
+vtable_eof_received (LoopProtocol *protocol)
+{
+  LoopVtableProtocol *self = (LoopVtableProtocol *) protocol;
+
+  return self->vtable->eof_received != NULL && self->vtable->eof_received (self->transport, self->user_data);
+}
+
+static void
+loop_vtable_protocol_iface_init (LoopProtocolInterface *iface)
+{
+  iface->connection_made = vtable_connection_made;
+  iface->connection_lost = vtable_connection_lost;
+  iface->pause_writing = vtable_pause_writing;
+  iface->resume_writing = vtable_resume_writing;
+  iface->data_received = vtable_data_received;
+  iface->eof_received = vtable_eof_received;
+}
+
+/**
+ * loop_protocol_new: (skip)
+ * @vtable: the functions, which have to stay valid: a static structure
+ * @user_data: data for the functions
+ * @notify: (nullable): frees @user_data together with the protocol
+ *
+ * Makes a protocol of plain functions, for C. Use it for one connection at a time.
+ *
+ * Returns: (transfer full): the protocol
+ */
+LoopProtocol *
+loop_protocol_new (const LoopProtocolVTable *vtable, gpointer user_data, GDestroyNotify notify)
+{
+  LoopVtableProtocol *self;
+
+  g_return_val_if_fail (vtable != NULL, NULL);
+
+  self = g_object_new (LOOP_TYPE_VTABLE_PROTOCOL, NULL);
+  self->vtable = vtable;
+  self->user_data = user_data;
+  self->notify = notify;
+
+  return LOOP_PROTOCOL (self);
+}

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "loop-server-options.h"
+
+#include <netdb.h>
+
+/**
+ * LoopServerOptions:
+ *
+ * How a server is made: the keyword arguments of asyncio's `create_server`.
+ *
+ * Options may be used any number of times; a call looks at them before it returns.
+ */
+struct _LoopServerOptions
+{
+  GObject parent_instance;
+
+  int family;
+  int flags;
+  GSocket *sock;
+  int backlog;
+  gboolean reuse_address;
+  gboolean reuse_port;
+  gboolean start_serving;
+};
+
+G_DEFINE_FINAL_TYPE (LoopServerOptions, loop_server_options, G_TYPE_OBJECT)
+
+enum
+{
+  PROP_0,
+  PROP_FAMILY,
+  PROP_FLAGS,
+  PROP_SOCK,
+  PROP_BACKLOG,
+  PROP_REUSE_ADDRESS,
+  PROP_REUSE_PORT,
+  PROP_START_SERVING,
+  N_PROPS
+};
+
+static GParamSpec *properties[N_PROPS];
+
+static void
+loop_server_options_dispose (GObject *object)
+{
+  LoopServerOptions *self = LOOP_SERVER_OPTIONS (object);
+
+  g_clear_object (&self->sock);
+
+  G_OBJECT_CLASS (loop_server_options_parent_class)->dispose (object);
+}
+
+static void
+loop_server_options_get_property (GObject *object, guint property_id, GValue *value, GParamSpec *pspec)
+{
+  LoopServerOptions *self = LOOP_SERVER_OPTIONS (object);
+
+  switch (property_id)
+    {
+    case PROP_FAMILY:
+      g_value_set_int (value, self->family);
+      break;
+    case PROP_FLAGS:
+      g_value_set_int (value, self->flags);
+      break;
+    case PROP_SOCK:
+      g_value_set_object (value, self->sock);
+      break;
+    case PROP_BACKLOG:
+      g_value_set_int (value, self->backlog);
+      break;
+    case PROP_REUSE_ADDRESS:
+      g_value_set_boolean (value, self->reuse_address);
+      break;
+    case PROP_REUSE_PORT:
+      g_value_set_boolean (value, self->reuse_port);
+      break;
+    case PROP_START_SERVING:
+      g_value_set_boolean (value, self->start_serving);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
+    }
+}
+
+static void
+loop_server_options_set_property (GObject *object, guint property_id, const GValue *value, GParamSpec *pspec)
+{
+  LoopServerOptions *self = LOOP_SERVER_OPTIONS (object);
+
+  switch (property_id)
+    {
+    case PROP_FAMILY:
+      loop_server_options_set_family (self, g_value_get_int (value));
+      break;
+    case PROP_FLAGS:
+      loop_server_options_set_flags (self, g_value_get_int (value));
+      break;
+    case PROP_SOCK:
+      loop_server_options_set_sock (self, g_value_get_object (value));
+      break;
+    case PROP_BACKLOG:
+      loop_server_options_set_backlog (self, g_value_get_int (value));
+      break;
+    case PROP_REUSE_ADDRESS:
+      loop_server_options_set_reuse_address (self, g_value_get_boolean (value));
+      break;
+    case PROP_REUSE_PORT:
+      loop_server_options_set_reuse_port (self, g_value_get_boolean (value));
+      break;
+    case PROP_START_SERVING:
+      loop_server_options_set_start_serving (self, g_value_get_boolean (value));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
+    }
+}
+
+static void
+loop_server_options_class_init (LoopServerOptionsClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->dispose = loop_server_options_dispose;
+  object_class->get_property = loop_server_options_get_property;
+  object_class->set_property = loop_server_options_set_property;
+
+  /**
+   * LoopServerOptions:family: (getter get_family) (setter set_family)
+   *
+   * The address family, such as `AF_INET6`; 0 for any.
+   */
+  properties[PROP_FAMILY] = g_param_spec_int ("family", NULL, NULL, 0, G_MAXINT, 0,
+                                              G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LoopServerOptions:flags: (getter get_flags) (setter set_flags)
+   *
+   * The flags that are passed to `getaddrinfo()`: `AI_PASSIVE` if nothing else is set.
+   */
+  properties[PROP_FLAGS] = g_param_spec_int ("flags", NULL, NULL, 0, G_MAXINT, AI_PASSIVE,
+                                             G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LoopServerOptions:sock: (getter get_sock) (setter set_sock)
+   *
+   * A bound stream socket to be used, in the place of hosts and a port. The server closes
+   * it in the end.
+   */
+  properties[PROP_SOCK] = g_param_spec_object ("sock", NULL, NULL, G_TYPE_SOCKET,
+                                               G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LoopServerOptions:backlog: (getter get_backlog) (setter set_backlog)
+   *
+   * How many connections the kernel may keep waiting to be accepted.
+   */
+  properties[PROP_BACKLOG] = g_param_spec_int ("backlog", NULL, NULL, 0, G_MAXINT, 100,
+                                               G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LoopServerOptions:reuse-address: (getter get_reuse_address) (setter set_reuse_address)
+   *
+   * Whether an address may be bound again while old connections to it linger in the
+   * state TIME_WAIT.
+   */
+  properties[PROP_REUSE_ADDRESS] = g_param_spec_boolean (
+      "reuse-address", NULL, NULL, TRUE, G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LoopServerOptions:reuse-port: (getter get_reuse_port) (setter set_reuse_port)
+   *
+   * Whether several sockets, of several processes perhaps, may listen on the same port.
+   */
+  properties[PROP_REUSE_PORT] = g_param_spec_boolean (
+      "reuse-port", NULL, NULL, FALSE, G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LoopServerOptions:start-serving: (getter get_start_serving) (setter set_start_serving)
+   *
+   * Whether connections are accepted from the start. If not, use
+   * [method@Server.start_serving] or [method@Server.serve_forever].
+   */
+  properties[PROP_START_SERVING] = g_param_spec_boolean (
+      "start-serving", NULL, NULL, TRUE, G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  g_object_class_install_properties (object_class, N_PROPS, properties);
+}
+
+static void
+loop_server_options_init (LoopServerOptions *self)
+{
+  self->flags = AI_PASSIVE;
+  self->backlog = 100;
+  self->reuse_address = TRUE;
+  self->start_serving = TRUE;
+}
+
+/**
+ * loop_server_options_new:
+ *
+ * Makes options with their default values.
+ *
+ * Returns: (transfer full): the options
+ */
+LoopServerOptions *
+loop_server_options_new (void)
+{
+  return g_object_new (LOOP_TYPE_SERVER_OPTIONS, NULL);
+}
+
+/**
+ * loop_server_options_get_family:
+ * @self: the options
+ *
+ * Gets [property@ServerOptions:family].
+ *
+ * Returns: the value
+ */
+int
+loop_server_options_get_family (LoopServerOptions *self)
+{
+  g_return_val_if_fail (LOOP_IS_SERVER_OPTIONS (self), 0);
+
+  return self->family;
+}
+
+/**
+ * loop_server_options_set_family:
+ * @self: the options
+ * @family: the value
+ *
+ * Sets [property@ServerOptions:family].
+ */
+void
+loop_server_options_set_family (LoopServerOptions *self, int family)
+{
+  g_return_if_fail (LOOP_IS_SERVER_OPTIONS (self));
+
+  if (self->family == family)
+    return;
+
+  self->family = family;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_FAMILY]);
+}
+
+/**
+ * loop_server_options_get_flags:
+ * @self: the options
+ *
+ * Gets [property@ServerOptions:flags].
+ *
+ * Returns: the value
+ */
+int
+loop_server_options_get_flags (LoopServerOptions *self)
+{
+  g_return_val_if_fail (LOOP_IS_SERVER_OPTIONS (self), 0);
+
+  return self->flags;
+}
+
+/**
+ * loop_server_options_set_flags:
+ * @self: the options
+ * @flags: the value
+ *
+ * Sets [property@ServerOptions:flags].
+ */
+void
+loop_server_options_set_flags (LoopServerOptions *self, int flags)
+{
+  g_return_if_fail (LOOP_IS_SERVER_OPTIONS (self));
+
+  if (self->flags == flags)
+    return;
+
+  self->flags = flags;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_FLAGS]);
+}
+
+/**
+ * loop_server_options_get_sock:
+ * @self: the options
+ *
+ * Gets [property@ServerOptions:sock].
+ *
+ * Returns: (transfer none) (nullable): the value
+ */
+GSocket *
+loop_server_options_get_sock (LoopServerOptions *self)
+{
+  g_return_val_if_fail (LOOP_IS_SERVER_OPTIONS (self), NULL);
+
+  return self->sock;
+}
+
+/**
+ * loop_server_options_set_sock:
+ * @self: the options
+ * @sock: (nullable): the value
+ *
+ * Sets [property@ServerOptions:sock].
+ */
+void
+loop_server_options_set_sock (LoopServerOptions *self, GSocket *sock)
+{
+  g_return_if_fail (LOOP_IS_SERVER_OPTIONS (self));
+
+  if (g_set_object (&self->sock, sock))
+    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SOCK]);
+}
+
+/**
+ * loop_server_options_get_backlog:
+ * @self: the options
+ *
+ * Gets [property@ServerOptions:backlog].
+ *
+ * Returns: the value
+ */
+int
+loop_server_options_get_backlog (LoopServerOptions *self)
+{
+  g_return_val_if_fail (LOOP_IS_SERVER_OPTIONS (self), 0);
+
+  return self->backlog;
+}
+
+/**
+ * loop_server_options_set_backlog:
+ * @self: the options
+ * @backlog: the value
+ *
+ * Sets [property@ServerOptions:backlog].
+ */
+void
+loop_server_options_set_backlog (LoopServerOptions *self, int backlog)
+{
+  g_return_if_fail (LOOP_IS_SERVER_OPTIONS (self));
+  g_return_if_fail (backlog >= 0);
+
+  if (self->backlog == backlog)
+    return;
+
+  self->backlog = backlog;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_BACKLOG]);
+}
+
+/**
+ * loop_server_options_get_reuse_address:
+ * @self: the options
+ *
+ * Gets [property@ServerOptions:reuse-address].
+ *
+ * Returns: the value
+ */
+gboolean
+loop_server_options_get_reuse_address (LoopServerOptions *self)
+{
+  g_return_val_if_fail (LOOP_IS_SERVER_OPTIONS (self), FALSE);
+
+  return self->reuse_address;
+}
+
+/**
+ * loop_server_options_set_reuse_address:
+ * @self: the options
+ * @reuse_address: the value
+ *
+ * Sets [property@ServerOptions:reuse-address].
+ */
+void
+loop_server_options_set_reuse_address (LoopServerOptions *self, gboolean reuse_address)
+{
+  g_return_if_fail (LOOP_IS_SERVER_OPTIONS (self));
+
+  reuse_address = !!reuse_address;
+  if (self->reuse_address == reuse_address)
+    return;
+
+  self->reuse_address = reuse_address;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_REUSE_ADDRESS]);
+}
+
+/**
+ * loop_server_options_get_reuse_port:
+ * @self: the options
+ *
+ * Gets [property@ServerOptions:reuse-port].
+ *
+ * Returns: the value
+ */
+gboolean
+loop_server_options_get_reuse_port (LoopServerOptions *self)
+{
+  g_return_val_if_fail (LOOP_IS_SERVER_OPTIONS (self), FALSE);
+
+  return self->reuse_port;
+}
+
+/**
+ * loop_server_options_set_reuse_port:
+ * @self: the options
+ * @reuse_port: the value
+ *
+ * Sets [property@ServerOptions:reuse-port].
+ */
+void
+loop_server_options_set_reuse_port (LoopServerOptions *self, gboolean reuse_port)
+{
+  g_return_if_fail (LOOP_IS_SERVER_OPTIONS (self));
+
+  reuse_port = !!reuse_port;
+  if (self->reuse_port == reuse_port)
+    return;
+
+  self->reuse_port = reuse_port;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_REUSE_PORT]);
+}
+
+/**
+ * loop_server_options_get_start_serving:
+ * @self: the options
+ *
+ * Gets [property@ServerOptions:start-serving].
+ *
+ * Returns: the value
+ */
+gboolean
+loop_server_options_get_start_serving (LoopServerOptions *self)
+{
+  g_return_val_if_fail (LOOP_IS_SERVER_OPTIONS (self), FALSE);
+
+  return self->start_serving;
+}
+
+/**
+ * loop_server_options_set_start_serving:
+ * @self: the options
+ * @start_serving: the value
+ *
+ * Sets [property@ServerOptions:start-serving].
+ */
+void
+loop_server_options_set_start_serving (LoopServerOptions *self, gboolean start_serving)
+{
+  g_return_if_fail (LOOP_IS_SERVER_OPTIONS (self));
+
+  start_serving = !!start_serving;
+  if (self->start_serving == start_serving)
+    return;
+
+  self->start_serving = start_serving;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_START_SERVING]);
+}

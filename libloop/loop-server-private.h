@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "loop-event-loop-private.h"
+#include "loop-server.h"
+#include "loop-transport.h"
+
+G_BEGIN_DECLS
+
+/* One listening socket of a server. */
+typedef struct
+{
+  LoopWatch watch;
+  guint ref_count;
+  LoopServer *server;
+  GSocket *socket;
+  LoopTimerHandle *retry; /* while accepting is paused for want of descriptors or memory */
+  gboolean has_reported;
+} LoopListener;
+
+struct _LoopServer
+{
+  GObject parent_instance;
+
+  LoopEventLoop *loop;
+  LoopRegistryNode node;
+  GPtrArray *listeners; /* LoopListener; NULL once the server is closed */
+  GHashTable *clients;  /* set of LoopTransport, not referenced */
+  GPtrArray *closed_waiters;
+  LoopFuture *serve_forever;
+  LoopProtocolFactory factory;
+  gpointer factory_data;
+  GDestroyNotify factory_notify;
+  guint64 n_accepted;
+  int backlog;
+  guint16 port; /* of the first socket */
+  gboolean is_serving;
+};
+
+G_GNUC_INTERNAL
+LoopServer *loop_server_new (LoopEventLoop *loop,
+                             int backlog,
+                             LoopProtocolFactory factory,
+                             gpointer factory_data,
+                             GDestroyNotify factory_notify);
+G_GNUC_INTERNAL
+gboolean loop_server_add_socket (LoopServer *self, GSocket *socket, GError **error);
+G_GNUC_INTERNAL
+gboolean loop_server_listen (LoopServer *self, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "loop-future-private.h"
+#include "loop-protocol.h"
+#include "loop-transport-private.h"
+#include "loop-write-buffer-private.h"
+
+#include <sys/socket.h>
+
+G_BEGIN_DECLS
+
+#define LOOP_TYPE_SOCKET_TRANSPORT (loop_socket_transport_get_type ())
+G_DECLARE_FINAL_TYPE (LoopSocketTransport, loop_socket_transport, LOOP, SOCKET_TRANSPORT, LoopTransport)
+
+/* Called once, when the connection is lost or was never made. */
+typedef void (*LoopTransportLostFunc) (LoopTransport *transport, gpointer user_data);
+
+struct _LoopSocketTransport
+{
+  LoopTransport parent_instance;
+
+  LoopWatch watch;
+  const LoopProtocolInterface *iface; /* of the protocol */
+  int fd;
+  guint32 peer_length;
+  struct sockaddr *peer;
+  GSocket *socket; /* made when it is asked for; it then owns the descriptor */
+  LoopWriteBuffer buffer;
+  gsize high_water;
+  gsize low_water;
+  guint64 n_received;
+  guint64 n_sent;
+  LoopFuture *waiter;  /* is fulfilled once the connection is made */
+  GError *write_error; /* ends the connection once what can still be read was read */
+  LoopTransportLostFunc lost_func;
+  GObject *lost_data;
+
+  guint is_connected : 1; /* connection_made was called */
+  guint is_closing : 1;
+  guint is_lost : 1; /* connection_lost is due or was called */
+  guint is_read_paused : 1;
+  guint is_read_finished : 1; /* the peer sent its end of file */
+  guint is_write_paused : 1;
+  guint is_eof_due : 1;
+  guint is_loop_ref_held : 1;
+  guint has_warned : 1;
+};
+
+G_GNUC_INTERNAL
+LoopSocketTransport *loop_socket_transport_new (LoopEventLoop *loop,
+                                                int fd,
+                                                GSocket *socket,
+                                                const struct sockaddr *peer,
+                                                socklen_t peer_length,
+                                                GObject *protocol,
+                                                GError **error);
+G_GNUC_INTERNAL
+void loop_socket_transport_start (LoopSocketTransport *self,
+                                  LoopFuture *waiter,
+                                  LoopTransportLostFunc lost_func,
+                                  gpointer lost_data);
+
+G_END_DECLS

@@ -1,0 +1,847 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "loop-fd-watcher-private.h"
+#include "loop-socket-transport-private.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+/*
+ * A transport on a connected stream socket.
+ *
+ * The descriptor is the transport's own; a GSocket is made around it only when somebody
+ * asks for one, because most never do and it costs more than the rest of the transport.
+ */
+G_DEFINE_FINAL_TYPE (LoopSocketTransport, loop_socket_transport, LOOP_TYPE_TRANSPORT)
+
+/* How many reads or writes one event may lead to, so that a fast peer leaves time for others. */
+#define MAX_CALLS_PER_EVENT 32
+
+static void
+add_relaxed (guint64 *counter, gsize n)
+{
+  __atomic_store_n (counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+static LoopSocketTransport *
+from_watch (LoopWatch *watch)
+{
+  return (LoopSocketTransport *) ((char *) watch - G_STRUCT_OFFSET (LoopSocketTransport, watch));
+}
+
+static LoopEventLoop *
+get_loop (LoopSocketTransport *self)
+{
+  return self->parent_instance.loop;
+}
+
+static LoopProtocol *
+get_protocol (LoopSocketTransport *self)
+{
+  return (LoopProtocol *) self->parent_instance.protocol;
+}
+
+static void
+set_interest (LoopSocketTransport *self, guint8 interest)
+{
+  LoopEventLoop *loop = get_loop (self);
+
+  if (self->watch.fd < 0 || self->watch.wanted == interest)
+    return;
+
+  loop_event_loop_enter (loop);
+  loop_poller_set_interest (&loop->poller, &self->watch, interest);
+  loop_event_loop_leave (loop);
+}
+
+static void
+start_reading (LoopSocketTransport *self)
+{
+  if (!self->is_read_paused && !self->is_read_finished && !self->is_closing && self->is_connected)
+    set_interest (self, self->watch.wanted | LOOP_INTEREST_READ);
+}
+
+static void
+stop_reading (LoopSocketTransport *self)
+{
+  set_interest (self, self->watch.wanted & ~LOOP_INTEREST_READ);
+}
+
+static void
+close_descriptor (LoopSocketTransport *self)
+{
+  LoopEventLoop *loop = get_loop (self);
+  int fd;
+
+  loop_event_loop_enter (loop);
+  if (self->watch.fd >= 0)
+    loop_poller_remove (&loop->poller, &self->watch);
+  fd = self->fd;
+  self->fd = -1;
+  loop_event_loop_leave (loop);
+
+  if (self->socket != NULL)
+    g_socket_close (self->socket, NULL);
+  else if (fd >= 0)
+    close (fd);
+}
+
+/* The end of every transport's life. Its protocol and its owner let go of it. */
+static void
+let_go (LoopSocketTransport *self)
+{
+  LoopEventLoop *loop = get_loop (self);
+  LoopTransportLostFunc lost_func = self->lost_func;
+  g_autoptr (GObject) lost_data = g_steal_pointer (&self->lost_data);
+  g_autoptr (GObject) protocol = NULL;
+
+  close_descriptor (self);
+  loop_write_buffer_clear (&self->buffer);
+
+  loop_event_loop_enter (loop);
+  protocol = g_steal_pointer (&self->parent_instance.protocol);
+  self->iface = NULL;
+  loop_event_loop_leave (loop);
+
+  self->lost_func = NULL;
+  if (lost_func != NULL)
+    lost_func (LOOP_TRANSPORT (self), lost_data);
+
+  if (self->waiter != NULL)
+    {
+      g_autoptr (LoopFuture) waiter = g_steal_pointer (&self->waiter);
+
+      loop_future_fail (
+          waiter, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CLOSED, "The connection was closed before it was made"));
+    }
+
+  if (self->is_loop_ref_held)
+    {
+      self->is_loop_ref_held = FALSE;
+      loop_event_loop_unref_later (loop, self);
+    }
+}
+
+typedef struct
+{
+  LoopSocketTransport *transport;
+  GError *exception;
+} LostData;
+
+static void
+lost_data_free (gpointer data)
+{
+  LostData *lost = data;
+
+  g_clear_error (&lost->exception);
+  g_object_unref (lost->transport);
+  g_free (lost);
+}
+
+static void
+call_connection_lost (gpointer data)
+{
+  LostData *lost = data;
+  LoopSocketTransport *self = lost->transport;
+
+  if (self->is_connected && self->iface != NULL)
+    {
+      self->is_connected = FALSE;
+      self->iface->connection_lost (get_protocol (self), lost->exception);
+    }
+
+  let_go (self);
+}
+
+/* Takes @exception. */
+static void
+schedule_connection_lost (LoopSocketTransport *self, GError *exception)
+{
+  LostData *lost = g_new (LostData, 1);
+
+  lost->transport = g_object_ref (self);
+  lost->exception = exception;
+  self->is_lost = TRUE;
+  loop_event_loop_schedule (get_loop (self), call_connection_lost, lost, lost_data_free, "connection_lost");
+}
+
+/* Ends the connection without writing what is buffered. Takes @exception. */
+static void
+force_close (LoopSocketTransport *self, GError *exception)
+{
+  if (self->is_lost)
+    {
+      g_clear_error (&exception);
+      return;
+    }
+
+  loop_write_buffer_clear (&self->buffer);
+  self->is_closing = TRUE;
+  set_interest (self, LOOP_INTEREST_NONE);
+  schedule_connection_lost (self, exception);
+}
+
+static void
+fail (LoopSocketTransport *self, int saved_errno, const char *what)
+{
+  GError *error = NULL;
+
+  loop_set_error_from_errno (&error, saved_errno, "%s", what);
+  force_close (self, error);
+}
+
+static void
+handle_eof (LoopSocketTransport *self)
+{
+  gboolean keep_open;
+
+  self->is_read_finished = TRUE;
+  stop_reading (self);
+
+  keep_open = self->iface->eof_received (get_protocol (self));
+  if (!keep_open)
+    loop_transport_close (LOOP_TRANSPORT (self));
+}
+
+/* Reads what is there and hands it over, as long as the protocol wants more. */
+static void
+read_some (LoopSocketTransport *self, gboolean until_empty)
+{
+  LoopEventLoop *loop = get_loop (self);
+  gboolean is_shared;
+  gsize size;
+  guint8 *buffer = loop_event_loop_take_read_buffer (loop, &size, &is_shared);
+
+  for (int i = 0; i < MAX_CALLS_PER_EVENT || until_empty; i++)
+    {
+      gssize n = recv (self->fd, buffer, size, 0);
+
+      if (n > 0)
+        {
+          add_relaxed (&self->n_received, (gsize) n);
+          self->iface->data_received (get_protocol (self), buffer, (gsize) n);
+
+          /* A short read says that there is no more, without another system call to ask. */
+          if ((gsize) n < size && !until_empty)
+            break;
+          if (self->is_read_paused || self->is_closing)
+            break;
+        }
+      else if (n == 0)
+        {
+          handle_eof (self);
+          break;
+        }
+      else if (errno == EAGAIN)
+        {
+          break;
+        }
+      else if (errno != EINTR)
+        {
+          fail (self, errno, "Could not read from the connection");
+          break;
+        }
+    }
+
+  loop_event_loop_return_read_buffer (loop, buffer, is_shared);
+}
+
+static void
+socket_transport_readable (LoopWatch *watch)
+{
+  read_some (from_watch (watch), FALSE);
+}
+
+static void
+finish_after_write_error (gpointer data)
+{
+  LoopSocketTransport *self = data;
+
+  /* The peer may have said why before it went: what it sent is not to be lost. */
+  if (!self->is_read_paused && !self->is_read_finished && !self->is_closing && self->is_connected)
+    read_some (self, TRUE);
+
+  force_close (self, g_steal_pointer (&self->write_error));
+}
+
+/* A failed write ends the connection, once the user's call of write has returned. */
+static void
+fail_write (LoopSocketTransport *self, int saved_errno)
+{
+  if (self->write_error != NULL || self->is_lost)
+    return;
+
+  loop_set_error_from_errno (&self->write_error, saved_errno, "Could not write to the connection");
+  loop_write_buffer_clear (&self->buffer);
+  set_interest (self, self->watch.wanted & ~LOOP_INTEREST_WRITE);
+  loop_event_loop_schedule (get_loop (self), finish_after_write_error, g_object_ref (self), g_object_unref,
+                            "failed write");
+}
+
+static void
+maybe_pause_protocol (LoopSocketTransport *self)
+{
+  if (self->is_write_paused || self->buffer.size <= self->high_water || self->iface == NULL)
+    return;
+
+  self->is_write_paused = TRUE;
+  self->iface->pause_writing (get_protocol (self));
+}
+
+static void
+maybe_resume_protocol (LoopSocketTransport *self)
+{
+  if (!self->is_write_paused || self->buffer.size > self->low_water || self->iface == NULL)
+    return;
+
+  self->is_write_paused = FALSE;
+  self->iface->resume_writing (get_protocol (self));
+}
+
+/*
+ * Writes @iov with as many calls as it takes, but not more than one event may lead to.
+ *
+ * Returns: how many bytes were written, or -1 when the connection failed
+ */
+static gssize
+write_iov (LoopSocketTransport *self, struct iovec *iov, guint n_iov)
+{
+  struct msghdr message = { .msg_iov = iov, .msg_iovlen = n_iov };
+  gssize n;
+
+  do
+    n = n_iov == 1 ? send (self->fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL)
+                   : sendmsg (self->fd, &message, MSG_NOSIGNAL);
+  while (n < 0 && errno == EINTR);
+
+  if (n >= 0)
+    {
+      add_relaxed (&self->n_sent, (gsize) n);
+      return n;
+    }
+
+  if (errno == EAGAIN)
+    return 0;
+
+  fail_write (self, errno);
+
+  return -1;
+}
+
+static void
+finish_writing (LoopSocketTransport *self)
+{
+  set_interest (self, self->watch.wanted & ~LOOP_INTEREST_WRITE);
+
+  if (self->is_closing)
+    {
+      if (!self->is_lost)
+        schedule_connection_lost (self, NULL);
+    }
+  else if (self->is_eof_due)
+    {
+      shutdown (self->fd, SHUT_WR);
+    }
+}
+
+static void
+socket_transport_writable (LoopWatch *watch)
+{
+  LoopSocketTransport *self = from_watch (watch);
+  struct iovec iov[LOOP_WRITE_BUFFER_MAX_IOV];
+
+  for (int i = 0; i < MAX_CALLS_PER_EVENT && self->buffer.size > 0; i++)
+    {
+      guint n_iov = loop_write_buffer_peek (&self->buffer, iov, G_N_ELEMENTS (iov));
+      gsize wanted = 0;
+      gssize n = write_iov (self, iov, n_iov);
+
+      if (n < 0)
+        return;
+
+      for (guint j = 0; j < n_iov; j++)
+        wanted += iov[j].iov_len;
+
+      loop_write_buffer_consume (&self->buffer, (gsize) n);
+      if ((gsize) n < wanted)
+        break;
+    }
+
+  /* It may write again, and lose the connection by that. */
+  maybe_resume_protocol (self);
+
+  if (self->buffer.size == 0 && self->write_error == NULL)
+    finish_writing (self);
+}
+
+static void
+socket_transport_watch_failed (LoopWatch *watch, GError *error)
+{
+  force_close (from_watch (watch), g_error_copy (error));
+}
+
+static void
+socket_transport_watch_closed (LoopWatch *watch)
+{
+  LoopSocketTransport *self = from_watch (watch);
+
+  if (get_loop (self)->debug)
+    g_warning ("The event loop was closed with transport #%" G_GUINT64_FORMAT " still open",
+               self->parent_instance.node.id);
+
+  self->is_closing = self->is_lost = TRUE;
+  let_go (self);
+}
+
+static void
+socket_transport_watch_describe (const LoopWatch *watch, gboolean is_writer, LoopDescription *description)
+{
+  const LoopSocketTransport *self = from_watch ((LoopWatch *) watch);
+
+  description->id = self->parent_instance.node.id;
+  description->kind = "transport";
+  description->name =
+      self->parent_instance.protocol != NULL ? G_OBJECT_TYPE_NAME (self->parent_instance.protocol) : NULL;
+  description->fd = watch->fd;
+}
+
+static const LoopWatchClass socket_transport_watch_class = {
+  .readable = socket_transport_readable,
+  .writable = socket_transport_writable,
+  .failed = socket_transport_watch_failed,
+  .closed = socket_transport_watch_closed,
+  .describe = socket_transport_watch_describe,
+};
+
+static void
+loop_socket_transport_protocol_changed (LoopTransport *transport)
+{
+  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+
+  self->iface = LOOP_PROTOCOL_GET_IFACE (transport->protocol);
+}
+
+static void
+loop_socket_transport_close (LoopTransport *transport)
+{
+  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+
+  if (self->is_closing)
+    return;
+
+  self->is_closing = TRUE;
+  stop_reading (self);
+
+  if (self->buffer.size == 0 && self->write_error == NULL)
+    schedule_connection_lost (self, NULL);
+}
+
+static void
+loop_socket_transport_abort (LoopTransport *transport)
+{
+  force_close (LOOP_SOCKET_TRANSPORT (transport), NULL);
+}
+
+static gboolean
+loop_socket_transport_is_closing (LoopTransport *transport)
+{
+  return LOOP_SOCKET_TRANSPORT (transport)->is_closing;
+}
+
+/* The GSocket owns the descriptor from then on. */
+static GSocket *
+ensure_socket (LoopSocketTransport *self)
+{
+  if (self->socket == NULL && self->fd >= 0)
+    {
+      self->socket = g_socket_new_from_fd (self->fd, NULL);
+      if (self->socket != NULL)
+        g_socket_set_blocking (self->socket, FALSE);
+    }
+
+  return self->socket;
+}
+
+static gboolean
+loop_socket_transport_get_extra_info (LoopTransport *transport, const char *name, GValue *value)
+{
+  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+  GSocketAddress *address = NULL;
+
+  if (g_str_equal (name, "socket"))
+    {
+      GSocket *socket = ensure_socket (self);
+
+      if (socket == NULL)
+        return FALSE;
+
+      g_value_init (value, G_TYPE_SOCKET);
+      g_value_set_object (value, socket);
+      return TRUE;
+    }
+
+  if (g_str_equal (name, "peername") && self->peer != NULL)
+    {
+      address = g_socket_address_new_from_native (self->peer, self->peer_length);
+    }
+  else if (g_str_equal (name, "sockname") && self->fd >= 0)
+    {
+      struct sockaddr_storage storage;
+      socklen_t length = sizeof storage;
+
+      if (getsockname (self->fd, (struct sockaddr *) &storage, &length) == 0)
+        address = g_socket_address_new_from_native (&storage, length);
+    }
+
+  if (address == NULL)
+    return FALSE;
+
+  g_value_init (value, G_TYPE_SOCKET_ADDRESS);
+  g_value_take_object (value, address);
+
+  return TRUE;
+}
+
+static void
+loop_socket_transport_pause_reading (LoopTransport *transport)
+{
+  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+
+  if (self->is_read_paused || self->is_closing)
+    return;
+
+  self->is_read_paused = TRUE;
+  stop_reading (self);
+}
+
+static void
+loop_socket_transport_resume_reading (LoopTransport *transport)
+{
+  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+
+  if (!self->is_read_paused || self->is_closing)
+    return;
+
+  self->is_read_paused = FALSE;
+  start_reading (self);
+}
+
+static gboolean
+loop_socket_transport_is_reading (LoopTransport *transport)
+{
+  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+
+  return !self->is_read_paused && !self->is_closing;
+}
+
+/* Whether data may still be written; warns, once, that it is lost if not. */
+static gboolean
+check_writable (LoopSocketTransport *self)
+{
+  if (self->is_eof_due)
+    {
+      g_critical ("Cannot write to a transport after write_eof()");
+      return FALSE;
+    }
+
+  if (!self->is_closing && self->write_error == NULL)
+    return TRUE;
+
+  if (!self->has_warned)
+    {
+      self->has_warned = TRUE;
+      g_warning ("Data was written to transport #%" G_GUINT64_FORMAT " after it was closed or lost its connection",
+                 self->parent_instance.node.id);
+    }
+
+  return FALSE;
+}
+
+static void
+expect_writable (LoopSocketTransport *self)
+{
+  set_interest (self, self->watch.wanted | LOOP_INTEREST_WRITE);
+  maybe_pause_protocol (self);
+}
+
+static void
+loop_socket_transport_write (LoopTransport *transport, const guint8 *data, gsize length)
+{
+  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+  gssize n = 0;
+
+  if (!check_writable (self))
+    return;
+
+  if (self->buffer.size == 0)
+    {
+      struct iovec iov = { (guint8 *) data, length };
+
+      n = write_iov (self, &iov, 1);
+      if (n < 0 || (gsize) n == length)
+        return;
+    }
+
+  loop_write_buffer_append (&self->buffer, data + n, length - (gsize) n);
+  expect_writable (self);
+}
+
+/* Writes the front of @bytes at once, and returns the number of bytes, or -1 on failure. */
+static gssize
+write_bytes_now (LoopSocketTransport *self, GBytes **bytes, gsize n_bytes)
+{
+  struct iovec iov[LOOP_WRITE_BUFFER_MAX_IOV];
+  guint n_iov = 0;
+
+  for (gsize i = 0; i < n_bytes && n_iov < G_N_ELEMENTS (iov); i++)
+    {
+      gsize length;
+      gconstpointer data = g_bytes_get_data (bytes[i], &length);
+
+      if (length > 0)
+        iov[n_iov++] = (struct iovec) { (gpointer) data, length };
+    }
+
+  return n_iov > 0 ? write_iov (self, iov, n_iov) : 0;
+}
+
+static void
+loop_socket_transport_write_bytes (LoopTransport *transport, GBytes **bytes, gsize n_bytes)
+{
+  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+  gsize written = 0;
+
+  if (!check_writable (self))
+    return;
+
+  if (self->buffer.size == 0)
+    {
+      gssize n = write_bytes_now (self, bytes, n_bytes);
+
+      if (n < 0)
+        return;
+      written = (gsize) n;
+    }
+
+  for (gsize i = 0; i < n_bytes; i++)
+    {
+      gsize skipped = MIN (written, g_bytes_get_size (bytes[i]));
+
+      loop_write_buffer_append_bytes (&self->buffer, bytes[i], skipped);
+      written -= skipped;
+    }
+
+  if (self->buffer.size > 0)
+    expect_writable (self);
+}
+
+static void
+loop_socket_transport_write_eof (LoopTransport *transport)
+{
+  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+
+  if (self->is_closing || self->is_eof_due)
+    return;
+
+  self->is_eof_due = TRUE;
+  if (self->buffer.size == 0)
+    shutdown (self->fd, SHUT_WR);
+}
+
+static gboolean
+loop_socket_transport_can_write_eof (LoopTransport *transport)
+{
+  return TRUE;
+}
+
+static gsize
+loop_socket_transport_get_write_buffer_size (LoopTransport *transport)
+{
+  return LOOP_SOCKET_TRANSPORT (transport)->buffer.size;
+}
+
+static void
+loop_socket_transport_set_write_buffer_limits (LoopTransport *transport, gsize high, gsize low)
+{
+  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+
+  self->high_water = high;
+  self->low_water = low;
+  maybe_pause_protocol (self);
+}
+
+static void
+loop_socket_transport_get_write_buffer_limits (LoopTransport *transport, gsize *low, gsize *high)
+{
+  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+
+  *low = self->low_water;
+  *high = self->high_water;
+}
+
+static void
+loop_socket_transport_describe (LoopTransport *transport, LoopTransportDescription *description)
+{
+  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+
+  description->kind = "socket";
+  description->state = self->fd < 0         ? "closed"
+                       : self->is_closing   ? "closing"
+                       : self->is_eof_due   ? "half-closed"
+                       : self->is_connected ? "open"
+                                            : "connecting";
+  description->fd = self->fd;
+  description->n_received = __atomic_load_n (&self->n_received, __ATOMIC_RELAXED);
+  description->n_sent = __atomic_load_n (&self->n_sent, __ATOMIC_RELAXED);
+  description->write_buffer_size = loop_write_buffer_get_size (&self->buffer);
+  description->is_reading = (self->watch.wanted & LOOP_INTEREST_READ) != 0;
+  description->peer = self->peer;
+  description->peer_length = self->peer_length;
+}
+
+static void
+loop_socket_transport_finalize (GObject *object)
+{
+  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (object);
+
+  g_assert (self->fd < 0 && self->waiter == NULL && self->lost_data == NULL);
+
+  g_clear_object (&self->socket);
+  g_clear_error (&self->write_error);
+  g_clear_pointer (&self->peer, g_free);
+
+  G_OBJECT_CLASS (loop_socket_transport_parent_class)->finalize (object);
+}
+
+static void
+loop_socket_transport_class_init (LoopSocketTransportClass *klass)
+{
+  LoopTransportClass *transport_class = (LoopTransportClass *) klass;
+
+  G_OBJECT_CLASS (klass)->finalize = loop_socket_transport_finalize;
+
+  transport_class->close = loop_socket_transport_close;
+  transport_class->abort = loop_socket_transport_abort;
+  transport_class->is_closing = loop_socket_transport_is_closing;
+  transport_class->get_extra_info = loop_socket_transport_get_extra_info;
+  transport_class->protocol_changed = loop_socket_transport_protocol_changed;
+  transport_class->pause_reading = loop_socket_transport_pause_reading;
+  transport_class->resume_reading = loop_socket_transport_resume_reading;
+  transport_class->is_reading = loop_socket_transport_is_reading;
+  transport_class->write = loop_socket_transport_write;
+  transport_class->write_bytes = loop_socket_transport_write_bytes;
+  transport_class->write_eof = loop_socket_transport_write_eof;
+  transport_class->can_write_eof = loop_socket_transport_can_write_eof;
+  transport_class->get_write_buffer_size = loop_socket_transport_get_write_buffer_size;
+  transport_class->set_write_buffer_limits = loop_socket_transport_set_write_buffer_limits;
+  transport_class->get_write_buffer_limits = loop_socket_transport_get_write_buffer_limits;
+  transport_class->describe = loop_socket_transport_describe;
+}
+
+static void
+loop_socket_transport_init (LoopSocketTransport *self)
+{
+  self->fd = -1;
+  self->high_water = LOOP_TRANSPORT_HIGH_WATER;
+  self->low_water = LOOP_TRANSPORT_HIGH_WATER / 4;
+}
+
+/*
+ * loop_socket_transport_new:
+ * @fd: a connected, non-blocking socket
+ * @socket: (nullable): the GSocket that owns @fd, if there is one
+ * @peer: (nullable): the address of the peer
+ *
+ * Makes a transport, which owns @fd from then on, but nothing happens before
+ * loop_socket_transport_start(). On error @fd still belongs to the caller.
+ */
+LoopSocketTransport *
+loop_socket_transport_new (LoopEventLoop *loop,
+                           int fd,
+                           GSocket *socket,
+                           const struct sockaddr *peer,
+                           socklen_t peer_length,
+                           GObject *protocol,
+                           GError **error)
+{
+  g_autoptr (LoopSocketTransport) self = NULL;
+  gboolean is_watched;
+
+  if (!loop_event_loop_check_open (loop, error))
+    return NULL;
+
+  if (!LOOP_IS_PROTOCOL (protocol))
+    {
+      g_set_error (error, LOOP_ERROR, LOOP_ERROR_PROTOCOL_FACTORY,
+                   "The protocol factory returned %s, which is not a protocol",
+                   protocol != NULL ? G_OBJECT_TYPE_NAME (protocol) : "nothing");
+      return NULL;
+    }
+
+  loop_fd_watcher_evict (loop, fd);
+
+  self = g_object_new (LOOP_TYPE_SOCKET_TRANSPORT, NULL);
+  loop_transport_set_up (LOOP_TRANSPORT (self), loop, protocol);
+  loop_watch_init (&self->watch, &socket_transport_watch_class, self->parent_instance.node.id);
+
+  /* Without interest for now; but from here on the loop knows of the transport, and closes it when it is closed. */
+  loop_event_loop_enter (loop);
+  is_watched = loop_poller_add (&loop->poller, &self->watch, fd, LOOP_INTEREST_NONE, error);
+  loop_event_loop_leave (loop);
+  if (!is_watched)
+    return NULL;
+
+  self->fd = fd;
+  g_set_object (&self->socket, socket);
+  if (peer_length > 0)
+    {
+      self->peer = g_memdup2 (peer, peer_length);
+      self->peer_length = peer_length;
+    }
+  self->is_loop_ref_held = TRUE;
+
+  /* One reference for the loop, one for the caller. */
+  return g_object_ref (g_steal_pointer (&self));
+}
+
+static void
+call_connection_made (gpointer data)
+{
+  LoopSocketTransport *self = data;
+  g_autoptr (LoopFuture) waiter = NULL;
+
+  if (self->is_lost)
+    return;
+
+  self->is_connected = TRUE;
+  self->iface->connection_made (get_protocol (self), LOOP_TRANSPORT (self));
+  start_reading (self);
+
+  waiter = g_steal_pointer (&self->waiter);
+  if (waiter != NULL)
+    loop_future_fulfil_object (waiter, self);
+}
+
+/*
+ * loop_socket_transport_start:
+ * @waiter: (nullable): is fulfilled with the transport once connection_made was called
+ * @lost_func: (nullable): is called when the connection is lost or was never made
+ * @lost_data: (nullable): an object, for @lost_func
+ *
+ * Calls connection_made in the next iteration and begins to read.
+ */
+void
+loop_socket_transport_start (LoopSocketTransport *self,
+                             LoopFuture *waiter,
+                             LoopTransportLostFunc lost_func,
+                             gpointer lost_data)
+{
+  self->lost_func = lost_func;
+  g_set_object (&self->lost_data, lost_data);
+  g_set_object (&self->waiter, waiter);
+
+  loop_event_loop_schedule (get_loop (self), call_connection_made, g_object_ref (self), g_object_unref,
+                            "connection_made");
+}

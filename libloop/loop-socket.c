@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "loop-error-private.h"
+#include "loop-socket-private.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+/* Returns: a non-blocking stream socket, or -1 */
+int
+loop_socket_new (int family, int proto, GError **error)
+{
+  int fd = socket (family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, proto);
+
+  if (fd < 0)
+    loop_set_error_from_errno (error, errno, "Could not create a socket");
+
+  return fd;
+}
+
+gboolean
+loop_socket_check_stream (GSocket *socket, GError **error)
+{
+  if (g_socket_is_closed (socket))
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, "The socket is closed");
+      return FALSE;
+    }
+
+  if (g_socket_get_socket_type (socket) != G_SOCKET_TYPE_STREAM)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "A stream socket was expected");
+      return FALSE;
+    }
+
+  return TRUE;
+}
+
+/* As asyncio does: a write goes out at once. Sockets other than TCP's have no such delay. */
+void
+loop_socket_set_nodelay (int fd)
+{
+  int one = 1;
+
+  setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "loop-event-loop-private.h"
+#include "loop-transport.h"
+
+G_BEGIN_DECLS
+
+/* What an inspector shows of a transport. Filled in under a hold; no references. */
+typedef struct
+{
+  const char *kind;
+  const char *state;
+  int fd;
+  guint64 n_received;
+  guint64 n_sent;
+  gsize write_buffer_size;
+  gboolean is_reading;
+  const gpointer *protocol_class; /* its name is that of its GType */
+  const struct sockaddr *peer;
+  guint peer_length;
+} LoopTransportDescription;
+
+struct _LoopTransport
+{
+  GObject parent_instance;
+
+  LoopEventLoop *loop;
+  LoopRegistryNode node;
+  GObject *protocol;
+};
+
+struct _LoopTransportClass
+{
+  GObjectClass parent_class;
+
+  void (*close) (LoopTransport *self);
+  void (*abort) (LoopTransport *self);
+  gboolean (*is_closing) (LoopTransport *self);
+  gboolean (*get_extra_info) (LoopTransport *self, const char *name, GValue *value);
+  void (*protocol_changed) (LoopTransport *self);
+  void (*pause_reading) (LoopTransport *self);
+  void (*resume_reading) (LoopTransport *self);
+  gboolean (*is_reading) (LoopTransport *self);
+  void (*write) (LoopTransport *self, const guint8 *data, gsize length);
+  void (*write_bytes) (LoopTransport *self, GBytes **bytes, gsize n_bytes);
+  void (*write_eof) (LoopTransport *self);
+  gboolean (*can_write_eof) (LoopTransport *self);
+  gsize (*get_write_buffer_size) (LoopTransport *self);
+  void (*set_write_buffer_limits) (LoopTransport *self, gsize high, gsize low);
+  void (*get_write_buffer_limits) (LoopTransport *self, gsize *low, gsize *high);
+  void (*describe) (LoopTransport *self, LoopTransportDescription *description);
+};
+
+/* asyncio's defaults: 64 KiB, and a quarter of it. */
+#define LOOP_TRANSPORT_HIGH_WATER (64 * 1024)
+
+G_GNUC_INTERNAL
+void loop_transport_set_up (LoopTransport *self, LoopEventLoop *loop, GObject *protocol);
+
+G_END_DECLS

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <glib.h>
+#include <sys/uio.h>
+
+G_BEGIN_DECLS
+
+typedef struct _LoopWriteChunk LoopWriteChunk;
+
+/*
+ * Bytes that wait to be written: copies, of which small ones share a chunk, and
+ * references to GBytes. An empty buffer owns no memory.
+ */
+typedef struct
+{
+  LoopWriteChunk *head;
+  LoopWriteChunk *tail;
+  gsize size;
+} LoopWriteBuffer;
+
+#define LOOP_WRITE_BUFFER_MAX_IOV 64
+
+G_GNUC_INTERNAL
+void loop_write_buffer_clear (LoopWriteBuffer *self);
+G_GNUC_INTERNAL
+void loop_write_buffer_append (LoopWriteBuffer *self, const guint8 *data, gsize length);
+G_GNUC_INTERNAL
+void loop_write_buffer_append_bytes (LoopWriteBuffer *self, GBytes *bytes, gsize offset);
+G_GNUC_INTERNAL
+guint loop_write_buffer_peek (LoopWriteBuffer *self, struct iovec *iov, guint n_iov);
+G_GNUC_INTERNAL
+void loop_write_buffer_consume (LoopWriteBuffer *self, gsize length);
+
+/* An inspector reads the size while the loop changes it. */
+static inline gsize
+loop_write_buffer_get_size (const LoopWriteBuffer *self)
+{
+  return __atomic_load_n (&self->size, __ATOMIC_RELAXED);
+}
+
+G_END_DECLS

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "loop-write-buffer-private.h"
+
+#include <string.h>
+
+/* The least room of a chunk of copies: many small writes end up in few of them. */
+#define MIN_CAPACITY 4096
+
+struct _LoopWriteChunk
+{
+  LoopWriteChunk *next;
+  GBytes *bytes; /* or NULL: then the bytes follow */
+  const guint8 *data;
+  gsize start;
+  gsize end;
+  gsize capacity;
+  guint8 copy[];
+};
+
+static void
+set_size (LoopWriteBuffer *self, gsize size)
+{
+  __atomic_store_n (&self->size, size, __ATOMIC_RELAXED);
+}
+
+static void
+chunk_free (LoopWriteChunk *chunk)
+{
+  g_clear_pointer (&chunk->bytes, g_bytes_unref);
+  g_free (chunk);
+}
+
+static void
+push (LoopWriteBuffer *self, LoopWriteChunk *chunk)
+{
+  if (self->tail != NULL)
+    self->tail->next = chunk;
+  else
+    self->head = chunk;
+  self->tail = chunk;
+}
+
+static LoopWriteChunk *
+pop (LoopWriteBuffer *self)
+{
+  LoopWriteChunk *chunk = self->head;
+
+  self->head = chunk->next;
+  if (self->head == NULL)
+    self->tail = NULL;
+
+  return chunk;
+}
+
+void
+loop_write_buffer_clear (LoopWriteBuffer *self)
+{
+  while (self->head != NULL)
+    chunk_free (pop (self));
+
+  set_size (self, 0);
+}
+
+void
+loop_write_buffer_append (LoopWriteBuffer *self, const guint8 *data, gsize length)
+{
+  LoopWriteChunk *tail = self->tail;
+  gsize n_fitting = tail != NULL && tail->bytes == NULL ? MIN (length, tail->capacity - tail->end) : 0;
+
+  if (n_fitting > 0)
+    {
+      memcpy (tail->copy + tail->end, data, n_fitting);
+      tail->end += n_fitting;
+    }
+
+  if (length > n_fitting)
+    {
+      gsize rest = length - n_fitting;
+      gsize capacity = MAX (rest, MIN_CAPACITY);
+      LoopWriteChunk *chunk = g_malloc (sizeof (LoopWriteChunk) + capacity);
+
+      *chunk = (LoopWriteChunk) { .data = chunk->copy, .end = rest, .capacity = capacity };
+      memcpy (chunk->copy, data + n_fitting, rest);
+      push (self, chunk);
+    }
+
+  set_size (self, self->size + length);
+}
+
+/* Keeps a reference to @bytes, of which the first @offset are written already. */
+void
+loop_write_buffer_append_bytes (LoopWriteBuffer *self, GBytes *bytes, gsize offset)
+{
+  LoopWriteChunk *chunk;
+  gsize length;
+  const guint8 *data = g_bytes_get_data (bytes, &length);
+
+  if (offset == length)
+    return;
+
+  chunk = g_new (LoopWriteChunk, 1);
+  *chunk = (LoopWriteChunk) { .bytes = g_bytes_ref (bytes), .data = data, .start = offset, .end = length };
+  push (self, chunk);
+  set_size (self, self->size + length - offset);
+}
+
+/* Fills in at most @n_iov parts from the front of the buffer, and returns how many. */
+guint
+loop_write_buffer_peek (LoopWriteBuffer *self, struct iovec *iov, guint n_iov)
+{
+  guint n = 0;
+
+  for (LoopWriteChunk *chunk = self->head; chunk != NULL && n < n_iov; chunk = chunk->next, n++)
+    {
+      iov[n].iov_base = (guint8 *) chunk->data + chunk->start;
+      iov[n].iov_len = chunk->end - chunk->start;
+    }
+
+  return n;
+}
+
+/* Drops the first @length bytes, which were written. */
+void
+loop_write_buffer_consume (LoopWriteBuffer *self, gsize length)
+{
+  g_assert (length <= self->size);
+
+  set_size (self, self->size - length);
+
+  while (length > 0)
+    {
+      LoopWriteChunk *chunk = self->head;
+      gsize n = MIN (length, chunk->end - chunk->start);
+
+      chunk->start += n;
+      length -= n;
+      if (chunk->start == chunk->end)
+        chunk_free (pop (self));
+    }
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <gio/gio.h>
+
+#define LOOP_INSIDE
+
+#include <libloop/loop-version.h>
+#include <libloop/loop-visibility.h>
+
+#include <libloop/loop-types.h>
+
+#include <libloop/loop-connection-options.h>
+#include <libloop/loop-connector.h>
+#include <libloop/loop-error.h>
+#include <libloop/loop-event-loop.h>
+#include <libloop/loop-exception-context.h>
+#include <libloop/loop-fd-watcher.h>
+#include <libloop/loop-future.h>
+#include <libloop/loop-handle.h>
+#include <libloop/loop-metrics.h>
+#include <libloop/loop-protocol.h>
+#include <libloop/loop-server-options.h>
+#include <libloop/loop-server.h>
+#include <libloop/loop-timer-handle.h>
+#include <libloop/loop-transport.h>
+
+#undef LOOP_INSIDE

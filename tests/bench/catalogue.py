@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What is measured, against whom, and the bars.
+
+A benchmark has contenders, the first of which is libloop; each of them yields
+figures. A check compares one figure of libloop with a peer's, or with a number.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Contender:
+    name: str
+    argv: list
+    # How an inspector's client is run beside it, or None.
+    poll: list = None
+
+
+@dataclass
+class Check:
+    """kind: "faster": peer / libloop, for costs; at least the bar.
+             "share":  libloop / peer, for rates; at least the bar.
+             "cost":   libloop / peer, for costs; at most the bar.
+             "more":   what libloop costs more than the peer, in percent; at most the bar.
+             "less":   what its rate is less than the peer's, in percent; at most the bar.
+             "least", "most": libloop's own figure; at least, at most the bar.
+    """
+    figure: str
+    kind: str
+    bar: float
+    aim: float = None
+    peer: str = None
+    subject: str = "libloop"
+
+
+@dataclass
+class Benchmark:
+    name: str
+    title: str
+    kind: str
+    contenders: list
+    checks: list
+    # Figures to show, in order: (key, heading, format).
+    figures: list
+    options: dict = field(default_factory=dict)
+    notes: list = field(default_factory=list)
+
+
+COST = [("ns_per_op", "ns each", "{:.1f}"), ("wall_s", "wall s", "{:.3f}")]
+LATENESS = [("p50_us", "p50 µs", "{:.0f}"), ("p99_us", "p99 µs", "{:.0f}"),
+            ("max_us", "max µs", "{:.0f}"), ("early", "early", "{:.0f}")]
+ECHO = [("rate", "requests/s", "{:,.0f}"), ("user_us", "user µs", "{:.3f}"),
+        ("sampled_user_us", "(sampled)", "{:.3f}"), ("cpu_us", "CPU µs", "{:.2f}"),
+        ("syscalls", "syscalls", "{:.2f}"), ("p50_us", "p50 µs", "{:.0f}"),
+        ("p99_us", "p99 µs", "{:.0f}"), ("busy", "busy", "{:.0%}")]
+INSTRUCTIONS = [("instructions", "user instructions", "{:.0f}")]
+IDLE = [("rate_without", "rate without", "{:,.0f}"), ("rate", "rate with", "{:,.0f}"),
+        ("kept", "with/without", "{:.3f}"), ("bytes_idle", "bytes per idle", "{:.0f}"),
+        ("user_us", "user µs", "{:.3f}")]
+INSPECTOR = [("rate", "requests/s", "{:,.0f}"), ("cpu_us", "CPU µs", "{:.3f}"),
+             ("user_us", "user µs", "{:.3f}"), ("answers", "answers/s", "{:.1f}")]
+
+
+def calls(mode, **peers):
+    """Contenders of a mode; peers: name=(program, mode)."""
+    return [Contender("libloop", ["bench-calls-loop", mode])] + [
+        Contender(name.replace("_", "-"), list(argv)) for name, argv in peers.items()]
+
+
+def echo_contenders(*names):
+    programs = {"libloop": "echo-loop", "raw epoll": "echo-epoll", "libuv": "echo-uv",
+                "libevent": "echo-event", "GIO": "echo-gio"}
+    return [Contender(name, [programs[name]]) for name in names]
+
+
+def echo(connections, size):
+    label = "1k" if size == 1024 else str(size)
+    return Benchmark(
+        f"echo-{label}-{connections}",
+        f"TCP echo, {size} bytes, {connections} connection{'s' * (connections > 1)}", "echo",
+        echo_contenders("libloop", "raw epoll", "libuv", "libevent", "GIO"),
+        [Check("rate", "share", 0.97, peer="raw epoll"),
+         Check("user_us", "cost", 1.0, 0.8, peer="libuv")],
+        ECHO, {"connections": connections, "size": size},
+        notes=["user µs: the server's time outside system calls, by the time stamp counter; "
+               "(sampled): what getrusage says, which the kernel guesses at each tick"])
+
+
+# A client that stays attached: a request is a line on its standard input.
+POLL = ["loopctl", "--json", "-f", "-", "{pid}"]
+POLL_REQUEST = "metrics\n"
+
+BENCHMARKS = [
+    Benchmark(
+        "soon-batch", "call_soon scheduled and run, batches of 1000", "calls",
+        calls("soon-batch", glib=("bench-calls-glib", "soon-batch"),
+              uv=("bench-calls-uv", "soon-batch")),
+        [Check("ns_per_op", "faster", 15, 25, peer="glib")], COST,
+        notes=["uv starts and stops preallocated uv_idle_t; it is shown without a bar"]),
+    Benchmark(
+        "soon-chain", "call_soon, each callback schedules the next", "calls",
+        calls("soon-chain", uv_async=("bench-calls-uv", "soon-chain-async"),
+              uv_idle=("bench-calls-uv", "soon-chain-idle"),
+              glib=("bench-calls-glib", "soon-chain")),
+        [Check("ns_per_op", "faster", 1, 2, peer="uv-async"),
+         Check("ns_per_op", "faster", 1, 2, peer="uv-idle")], COST),
+    Benchmark(
+        "later-cancel-1m", "call_later and cancel, 1,000,000 live timers", "calls",
+        calls("later-cancel-1m", uv=("bench-calls-uv", "later-cancel-1m")),
+        [Check("ns_per_op", "faster", 3, 5, peer="uv")], COST,
+        notes=["uv starts and stops one preallocated uv_timer_t, always in its cache"]),
+    Benchmark(
+        "timer-restart-100k", "a random one of 100,000 timers restarted", "calls",
+        calls("timer-restart-100k", uv=("bench-calls-uv", "timer-restart-100k")),
+        [Check("ns_per_op", "faster", 3, 5, peer="uv")], COST),
+    Benchmark(
+        "timer-restart-1m", "a random one of 1,000,000 timers restarted", "calls",
+        calls("timer-restart-1m", uv=("bench-calls-uv", "timer-restart-1m")), [], COST,
+        notes=["beyond the issue's table: no bar"]),
+    Benchmark(
+        "lateness", "lateness of 1,000 timers at random times within 1 s", "calls",
+        calls("lateness", uv=("bench-calls-uv", "lateness"),
+              glib=("bench-calls-glib", "lateness")),
+        [Check("p99_us", "most", 200, 100)], LATENESS,
+        notes=["uv takes milliseconds: delays are rounded up to them, and its clock down, so that "
+               "many fire early"]),
+] + [
+    Benchmark(
+        f"threadsafe-{n}", f"call_soon_threadsafe, {n} producer{'s' * (n > 1)}", "calls",
+        calls(f"threadsafe-{n}", uv=("bench-calls-uv", f"threadsafe-{n}"),
+              uv_array=("bench-calls-uv", f"threadsafe-{n}-array"),
+              glib=("bench-calls-glib", f"threadsafe-{n}")),
+        [Check("ns_per_op", "faster", 2, 4, peer="uv"),
+         Check("ns_per_op", "faster", 2, 4, peer="glib")], COST,
+        notes=["uv: uv_async_send and a locked list of allocated nodes; uv-array: a locked pair "
+               "of arrays of sufficient size, shown without a bar"])
+    for n in (1, 4)
+] + [
+    echo(connections, size) for size in (64, 1024) for connections in (1, 50, 500)
+] + [
+    Benchmark(
+        "echo-instructions", "user instructions per echo, 64 bytes, 50 connections",
+        "instructions", echo_contenders("libloop", "raw epoll", "libuv", "libevent", "GIO"),
+        [Check("instructions", "cost", 1.0, 0.8, peer="libuv")],
+        INSTRUCTIONS, {"connections": 50, "size": 64}),
+    Benchmark(
+        "idle-10k", "50 active connections beside 10,000 idle ones, 64 bytes", "idle",
+        echo_contenders("libloop", "raw epoll", "libuv", "GIO"),
+        [Check("kept", "least", 0.95),
+         Check("bytes_idle", "most", 1024),
+         Check("kept", "share", 1.0, peer="libuv"),
+         Check("kept", "share", 1.0, peer="GIO")],
+        IDLE, {"connections": 50, "size": 64, "idle": 10000},
+        notes=["an idle connection has exchanged one message; its bytes are the growth of the "
+               "server's resident memory"]),
+    Benchmark(
+        "inspector", "echo with the inspector off, on, and polled 10 times a second", "echo",
+        [Contender("off", ["echo-loop"]),
+         Contender("plain", ["echo-loop"]),
+         Contender("on", ["echo-loop", "--inspect"]),
+         Contender("polled", ["echo-loop", "--inspect"], POLL)],
+        [Check("cpu_us", "more", 0.5, peer="plain", subject="off"),
+         Check("cpu_us", "more", 3, peer="plain", subject="on"),
+         Check("cpu_us", "more", 5, peer="plain", subject="polled"),
+         Check("rate", "less", 0.5, peer="plain", subject="off"),
+         Check("rate", "less", 3, peer="plain", subject="on"),
+         Check("rate", "less", 5, peer="plain", subject="polled")],
+        INSPECTOR, {"connections": 50, "size": 64, "slices": 12},
+        notes=["off and plain run the same code: what lies between them is the noise"]),
+]

@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Runs the contenders of a benchmark, interleaved, and collects their figures."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from catalogue import POLL_REQUEST
+
+# A program that was runnable this part of the time without running has been
+# disturbed: the sample is taken again, so many times at most.
+DISTURBED = 0.10
+RETRIES = 4
+
+
+class Failed(Exception):
+    pass
+
+
+class Settings:
+    def __init__(self, build_dir, cpus, quick):
+        self.build_dir = build_dir
+        self.cpus = cpus
+        self.quick = quick
+        self.rounds = 1 if quick else 5
+        # Of a round's slices the middle one counts.
+        self.slices = 1 if quick else 5
+        self.seconds = 0.1 if quick else 0.25
+        self.warmup = 0.05 if quick else 0.1
+        self.scale = 0.02 if quick else 1.0
+        self.idle_scale = 0.02 if quick else 1.0
+        self.instruction_requests = (100, 300) if quick else (2000, 12000)
+        self.disturbed = 0
+
+    def path(self, program):
+        return os.path.join(self.build_dir, program)
+
+    def is_built(self, contender):
+        return os.access(self.path(contender.argv[0]), os.X_OK) and (
+            contender.poll is None or shutil.which(contender.poll[0]) is not None)
+
+    def argv(self, contender):
+        return [self.path(contender.argv[0])] + contender.argv[1:]
+
+    def env(self):
+        env = dict(os.environ)
+        if self.cpus:
+            env["BENCH_CPUS"] = f"{self.cpus[0]},{self.cpus[1]}"
+        return env
+
+    def is_disturbed(self, waited, seconds, attempt):
+        if self.quick or waited <= DISTURBED * seconds or attempt + 1 == RETRIES:
+            return False
+        self.disturbed += 1
+        time.sleep(0.2)
+        return True
+
+
+def decode(text, what):
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise Failed(f"{what} printed {text!r}") from None
+
+
+def run_program(settings, argv):
+    result = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            env=settings.env(), timeout=150, check=False)
+    if result.returncode != 0:
+        raise Failed(f"{os.path.basename(argv[0])} ended with {result.returncode}")
+    return decode(result.stdout, argv[0])
+
+
+class Server:
+    """An echo server, which lives until its standard input is closed."""
+
+    def __init__(self, settings, argv):
+        self.settings = settings
+        self.name = os.path.basename(argv[-1])
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        env=settings.env())
+        self.control = self.process.stdin.fileno()
+        try:
+            self.port = decode(self.process.stdout.readline(), self.name)["port"]
+        except Failed:
+            self.end()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.end()
+
+    def end(self):
+        self.process.stdin.close()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+
+    def load(self, connections, size, seconds, warmup, *options):
+        """Returns the load's report."""
+        return run_load(self.settings, self.port, connections, size, seconds, "--warmup",
+                        str(warmup), *options)
+
+    def sample(self, connections, size):
+        """The figures of one measured time; server and load report it together."""
+        settings = self.settings
+        for attempt in range(RETRIES):
+            load = run_load(settings, self.port, connections, size, settings.seconds, "--warmup",
+                            str(settings.warmup), "--mark-fd", str(self.control),
+                            pass_fds=[self.control])
+            server = decode(self.process.stdout.readline(), self.name)
+            waited = max(load["waited_s"], server["waited_s"])
+            if not settings.is_disturbed(waited, load["seconds"], attempt):
+                break
+        requests = max(load["requests"], 1)
+        cpu = server["user_s"] + server["sys_s"]
+        return {
+            "rate": load["rate"],
+            "user_us": server["user_ns"] / requests / 1e3,
+            "sampled_user_us": server["user_s"] / requests * 1e6,
+            "cpu_us": cpu / requests * 1e6,
+            "syscalls": server["syscalls"] / requests,
+            "p50_us": load["p50_us"],
+            "p99_us": load["p99_us"],
+            "busy": cpu / server["seconds"],
+        }
+
+
+def run_load(settings, port, connections, size, seconds, *options, pass_fds=(), idle=()):
+    argv = [settings.path("load"), *options, str(port), str(connections), str(size), str(seconds),
+            *idle]
+    result = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            env=settings.env(), pass_fds=pass_fds, timeout=150, check=False)
+    if result.returncode != 0:
+        raise Failed(f"the load on port {port} ended with {result.returncode}")
+    return decode(result.stdout, "load")
+
+
+class IdleConnections:
+    """A load that only holds idle connections."""
+
+    def __init__(self, server, connections, size, idle):
+        settings = server.settings
+        self.process = subprocess.Popen(
+            [settings.path("load"), "--hold", "--pid", str(server.process.pid), "--warmup",
+             str(settings.warmup), str(server.port), str(connections), str(size), "0", str(idle)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=settings.env())
+        report = decode(self.process.stdout.readline(), "load --hold")
+        self.bytes_each = (report["resident_after"] - report["resident_before"]) / idle
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(30)
+        self.process.stdout.close()
+
+
+class Poller:
+    """A client of the inspector that asks ten times a second."""
+
+    def __init__(self, settings, argv, server):
+        argv = [word.replace("{pid}", str(server.process.pid)) for word in argv]
+        cpu = {settings.cpus[1]} if settings.cpus else None
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True, bufsize=1)
+        if cpu:
+            os.sched_setaffinity(self.process.pid, cpu)
+        self.answers = 0
+        self.started = time.monotonic()
+        self.ended = threading.Event()
+        self.threads = [threading.Thread(target=self.ask), threading.Thread(target=self.listen)]
+        for thread in self.threads:
+            thread.start()
+
+    def ask(self):
+        with contextlib.suppress(OSError, ValueError):
+            while not self.ended.wait(0.1):
+                self.process.stdin.write(POLL_REQUEST)
+
+    def listen(self):
+        for _ in self.process.stdout:
+            self.answers += 1
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.ended.set()
+        self.threads[0].join()
+        self.rate = self.answers / (time.monotonic() - self.started)
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.threads[1].join()
+        self.process.stdout.close()
+
+
+def middle(samples):
+    return {key: statistics.median(sample[key] for sample in samples) for key in samples[0]}
+
+
+def rotated(items, by):
+    """So that nobody always comes first."""
+    by %= max(len(items), 1)
+    return items[by:] + items[:by]
+
+
+def round_calls(settings, benchmark, contenders, number):
+    figures = {}
+    for contender in rotated(contenders, number):
+        for attempt in range(RETRIES):
+            sample = run_program(settings, settings.argv(contender) + [str(settings.scale)])
+            if not settings.is_disturbed(sample["waited_s"], sample["wall_s"], attempt):
+                break
+        del sample["mode"]
+        figures[contender.name] = sample
+    return figures
+
+
+def round_echo(settings, benchmark, contenders, number):
+    connections, size = benchmark.options["connections"], benchmark.options["size"]
+    slices = 1 if settings.quick else benchmark.options.get("slices", settings.slices)
+    samples = {contender.name: [] for contender in contenders}
+    with contextlib.ExitStack() as stack:
+        servers = {c.name: stack.enter_context(Server(settings, settings.argv(c)))
+                   for c in contenders}
+        for slice_number in range(slices):
+            for contender in rotated(contenders, number + slice_number):
+                server = servers[contender.name]
+                if contender.poll is None:
+                    samples[contender.name].append(server.sample(connections, size))
+                    continue
+                with Poller(settings, contender.poll, server) as poller:
+                    sample = server.sample(connections, size)
+                sample["answers"] = poller.rate
+                samples[contender.name].append(sample)
+    return {name: middle(taken) for name, taken in samples.items()}
+
+
+def round_idle(settings, benchmark, contenders, number):
+    """Two servers of each: one with the idle connections, and one without."""
+    connections, size = benchmark.options["connections"], benchmark.options["size"]
+    idle = int(benchmark.options["idle"] * settings.idle_scale)
+    samples = {contender.name: [] for contender in contenders}
+    with contextlib.ExitStack() as stack:
+        pairs = {}
+        for contender in contenders:
+            quiet = stack.enter_context(Server(settings, settings.argv(contender)))
+            crowded = stack.enter_context(Server(settings, settings.argv(contender)))
+            crowd = stack.enter_context(IdleConnections(crowded, connections, size, idle))
+            pairs[contender.name] = (quiet, crowded, crowd)
+        for slice_number in range(settings.slices):
+            for contender in rotated(contenders, number + slice_number):
+                quiet, crowded, crowd = pairs[contender.name]
+                without = quiet.sample(connections, size)
+                sample = crowded.sample(connections, size)
+                sample["rate_without"] = without["rate"]
+                sample["kept"] = sample["rate"] / without["rate"]
+                sample["bytes_idle"] = crowd.bytes_each
+                samples[contender.name].append(sample)
+    return {name: middle(taken) for name, taken in samples.items()}
+
+
+def perf_counts_instructions():
+    if shutil.which("perf") is None:
+        return False
+    result = subprocess.run(["perf", "stat", "-x,", "-e", "instructions:u", "true"],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False,
+                            env=dict(os.environ, LC_ALL="C"))
+    return result.returncode == 0 and re.match(rb"\d+,", result.stderr.strip()) is not None
+
+
+def instruction_counter():
+    """The way to count instructions here, or None."""
+    if perf_counts_instructions():
+        return "perf"
+    return "callgrind" if shutil.which("valgrind") else None
+
+
+def count_instructions(settings, counter, contender, connections, size, requests):
+    """User instructions of a server's whole life with so many requests."""
+    with tempfile.NamedTemporaryFile() as log:
+        prefix = {
+            "perf": ["perf", "stat", "-x,", "-e", "instructions:u", "-o", log.name],
+            "callgrind": ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+                          f"--log-file={log.name}"],
+        }[counter]
+        with Server(settings, prefix + settings.argv(contender)) as server:
+            server.load(connections, size, 60, 0, "--requests", str(requests))
+        text = log.read().decode()
+    match = re.search(r"^(\d+),.*instructions" if counter == "perf" else r"Collected : (\d+)",
+                      text, re.M)
+    if match is None:
+        raise Failed(f"{counter} counted nothing: {text.strip()!r}")
+    return int(match.group(1))
+
+
+def round_instructions(settings, benchmark, contenders, number):
+    """Start, connections and end are the same in a long life as in a short one."""
+    counter = instruction_counter()
+    if counter is None:
+        raise Failed("neither perf nor valgrind can count instructions here")
+    connections, size = benchmark.options["connections"], benchmark.options["size"]
+    few, many = settings.instruction_requests
+    figures = {}
+    for contender in contenders:
+        counts = [count_instructions(settings, counter, contender, connections, size, n)
+                  for n in (few, many)]
+        figures[contender.name] = {"instructions": (counts[1] - counts[0]) / (many - few)}
+    return figures
+
+
+ROUNDS = {"calls": round_calls, "echo": round_echo, "idle": round_idle,
+          "instructions": round_instructions}
+
+
+def run(settings, benchmark, progress=True):
+    """Figures of each contender, a list of the rounds' values for each figure."""
+    contenders = [c for c in benchmark.contenders if settings.is_built(c)]
+    # Counts of instructions repeat: one round says it all.
+    rounds = 1 if benchmark.kind == "instructions" else settings.rounds
+    results = {contender.name: {} for contender in contenders}
+    for number in range(rounds):
+        if progress and sys.stderr.isatty():
+            print(f"\r{benchmark.name}: round {number + 1} of {rounds} ", end="",
+                  file=sys.stderr, flush=True)
+        for name, figures in ROUNDS[benchmark.kind](settings, benchmark, contenders,
+                                                    number).items():
+            for key, value in figures.items():
+                results[name].setdefault(key, []).append(value)
+    if progress and sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    return results

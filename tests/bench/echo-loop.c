@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* An echo server on libloop
+ *
+ * A protocol of C functions for each connection.  With --inspect the loop can
+ * be inspected while it serves; nothing else differs.
+ */
+
+#include "config.h"
+
+#include <libloop/loop.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "echo-util.h"
+
+static LoopEventLoop *loop;
+
+static void
+on_data_received (LoopTransport *transport, const guint8 *data, gsize length, gpointer user_data)
+{
+  echo_requests++;
+  loop_transport_write (transport, data, length);
+}
+
+static const LoopProtocolVTable vtable = {
+  .data_received = on_data_received,
+};
+
+static GObject *
+make_protocol (gpointer user_data)
+{
+  return G_OBJECT (loop_protocol_new (&vtable, NULL, NULL));
+}
+
+static guint16
+server_port (LoopServer *server)
+{
+  g_autoptr (GPtrArray) sockets = loop_server_get_sockets (server);
+  g_autoptr (GSocketAddress) address = g_socket_get_local_address (g_ptr_array_index (sockets, 0), NULL);
+
+  return g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address));
+}
+
+static void
+on_control (gpointer user_data)
+{
+  if (!echo_control ())
+    loop_event_loop_stop (loop);
+}
+
+int
+main (int argc, char **argv)
+{
+  static const char *const hosts[] = { "127.0.0.1", NULL };
+  g_autoptr (LoopServerOptions) server_options = NULL;
+  g_autoptr (LoopFuture) future = NULL;
+  g_autoptr (GError) error = NULL;
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  if (argc > 1 && strcmp (argv[1], "--inspect") == 0)
+    g_setenv ("LOOP_INSPECT", "1", TRUE);
+
+  echo_init ("loop");
+  loop = loop_event_loop_new ();
+  server_options = loop_server_options_new ();
+  loop_server_options_set_backlog (server_options, 4096);
+  future = loop_event_loop_create_server (loop, hosts, 0, server_options, make_protocol, NULL, NULL);
+  if (!loop_event_loop_run_until_complete (loop, future, &value, &error))
+    {
+      fprintf (stderr, "echo-loop: %s\n", error->message);
+      return 1;
+    }
+  echo_ready (server_port (g_value_get_object (&value)));
+
+  loop_event_loop_add_reader (loop, STDIN_FILENO, on_control, NULL, NULL);
+  loop_event_loop_run_forever (loop);
+
+  echo_finish ();
+  loop_event_loop_close (loop);
+  g_object_unref (loop);
+  return 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What the echo servers share
+ *
+ * Each server prints {"port": N} on standard output, and serves until the end
+ * of standard input.  A 'b' and an 'e' on standard input mark the beginning
+ * and the end of a measured time; at the 'e' it prints the CPU time and the
+ * requests of that time.  Without marks it prints those of its whole life at
+ * the end.
+ */
+
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ECHO_BUFFER_SIZE (64 * 1024)
+
+/* One per chunk of bytes that was received and sent back. */
+extern uint64_t echo_requests;
+
+void echo_init (const char *name);
+int echo_listen (void);
+void echo_ready (unsigned int port);
+bool echo_control (void);
+void echo_finish (void);

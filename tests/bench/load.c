@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A load generator for the echo servers
+ *
+ * load PORT CONNS SIZE SECONDS [IDLE] plays ping-pong with CONNS connections
+ * on 127.0.0.1, each sending SIZE bytes when the answer to the last is
+ * complete, and verifies every byte.  Before that, IDLE connections are
+ * opened, each of which sends one message, gets its answer, and then says
+ * nothing more.
+ *
+ *   --warmup S     seconds of play before the measurement (0.3)
+ *   --requests N   end after N requests instead of SECONDS
+ *   --mark-fd FD   write 'b' and 'e' there, at the begin and the end
+ *   --pid PID      report the resident memory of that process
+ *   --hold         measure nothing: keep the idle connections open until the
+ *                  end of standard input
+ */
+
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bench-util.h"
+
+#define MAX_EVENTS 512
+#define MAX_SIZE 65536
+#define PERIOD 4093
+#define GRACE_NS UINT64_C (10000000000)
+
+/* Latencies: 32 buckets in each power of two. */
+#define SUB_BITS 5
+#define N_BUCKETS (64 << SUB_BITS)
+
+typedef struct
+{
+  int fd;
+  unsigned int phase;
+  size_t sent;
+  size_t received;
+  uint64_t sent_at;
+} Connection;
+
+static char pattern[PERIOD + MAX_SIZE];
+static char inbox[MAX_SIZE];
+static uint64_t histogram[N_BUCKETS];
+static struct sockaddr_in server = { .sin_family = AF_INET };
+static Connection *connections;
+static unsigned int n_connections;
+static size_t size;
+static int epoll_fd;
+
+static unsigned int outstanding;
+static uint64_t requests;
+static uint64_t request_limit;
+static bool playing;
+static bool recording;
+
+static void
+fail (const char *what)
+{
+  fprintf (stderr, "load: %s: %s\n", what, strerror (errno));
+  exit (1);
+}
+
+static unsigned int
+bucket_of (uint64_t ns)
+{
+  unsigned int shift;
+
+  if (ns < (1u << SUB_BITS))
+    return (unsigned int) ns;
+  shift = 63 - (unsigned int) __builtin_clzll (ns) - SUB_BITS;
+  return ((shift + 1) << SUB_BITS) + (unsigned int) ((ns >> shift) - (1u << SUB_BITS));
+}
+
+static double
+percentile_us (double fraction)
+{
+  uint64_t wanted = (uint64_t) (fraction * (double) requests);
+  uint64_t seen = 0;
+  unsigned int i;
+
+  for (i = 0; i < N_BUCKETS; i++)
+    if ((seen += histogram[i]) > wanted)
+      {
+        unsigned int shift = i >> SUB_BITS;
+
+        if (shift <= 1)
+          return i / 1e3;
+        return (double) ((uint64_t) ((i & ((1u << SUB_BITS) - 1)) + (1u << SUB_BITS)) << (shift - 1)) / 1e3;
+      }
+  return 0.0;
+}
+
+static const char *
+message_of (const Connection *connection)
+{
+  return pattern + connection->phase;
+}
+
+static int
+open_connection (void)
+{
+  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  struct linger linger = { .l_onoff = 1, .l_linger = 0 };
+  int one = 1;
+
+  if (fd < 0)
+    fail ("socket");
+  if (connect (fd, (struct sockaddr *) &server, sizeof server) != 0)
+    fail ("connect");
+  setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  /* Reset at close: no port is left in TIME_WAIT for the next run. */
+  setsockopt (fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+  return fd;
+}
+
+static void
+connection_send (Connection *connection)
+{
+  ssize_t n = send (connection->fd, message_of (connection) + connection->sent, size - connection->sent, MSG_NOSIGNAL);
+
+  if (n < 0 && errno != EAGAIN)
+    fail ("send");
+  if (n > 0)
+    connection->sent += (size_t) n;
+}
+
+static void
+connection_start (Connection *connection, uint64_t now)
+{
+  connection->phase = (connection->phase + 1) % PERIOD;
+  connection->sent = 0;
+  connection->received = 0;
+  connection->sent_at = now;
+  outstanding++;
+  connection_send (connection);
+}
+
+static void
+connection_receive (Connection *connection)
+{
+  ssize_t n = recv (connection->fd, inbox, sizeof inbox, 0);
+  uint64_t now;
+
+  if (n < 0 && errno == EAGAIN)
+    return;
+  if (n < 0)
+    fail ("recv");
+  if (n == 0 || (size_t) n > size - connection->received ||
+      memcmp (inbox, message_of (connection) + connection->received, (size_t) n) != 0)
+    {
+      fprintf (stderr, "load: the echo is wrong\n");
+      exit (1);
+    }
+  connection->received += (size_t) n;
+  if (connection->received < size)
+    return;
+
+  now = bench_now_ns ();
+  outstanding--;
+  if (recording)
+    {
+      requests++;
+      histogram[bucket_of (now - connection->sent_at)]++;
+      if (requests == request_limit)
+        playing = false;
+    }
+  if (playing)
+    connection_start (connection, now);
+}
+
+static void
+mark (int fd, char c)
+{
+  if (fd >= 0 && write (fd, &c, 1) != 1)
+    fail ("mark");
+}
+
+/* Edge-triggered: we always read all that we wait for. */
+static void
+turn (uint64_t deadline)
+{
+  struct epoll_event events[MAX_EVENTS];
+  int n = epoll_wait (epoll_fd, events, MAX_EVENTS, 100);
+  int i;
+
+  if (n < 0 && errno != EINTR)
+    fail ("epoll_wait");
+  for (i = 0; i < n; i++)
+    {
+      Connection *connection = events[i].data.ptr;
+
+      if ((events[i].events & EPOLLOUT) && connection->sent < size)
+        connection_send (connection);
+      if (events[i].events & ~(uint32_t) EPOLLOUT)
+        connection_receive (connection);
+    }
+  if (bench_now_ns () >= deadline)
+    playing = false;
+}
+
+/* All connections play until the deadline; then the last answers are awaited,
+ * outside the measured time.  Returns the measured time. */
+static uint64_t
+play (double seconds, bool record, int mark_fd)
+{
+  uint64_t started_at = bench_now_ns ();
+  uint64_t deadline = started_at + (uint64_t) (seconds * 1e9);
+  uint64_t ended_at;
+  unsigned int i;
+
+  mark (mark_fd, 'b');
+  playing = true;
+  recording = record;
+  for (i = 0; i < n_connections; i++)
+    connection_start (&connections[i], bench_now_ns ());
+  while (playing)
+    turn (deadline);
+
+  ended_at = bench_now_ns ();
+  mark (mark_fd, 'e');
+  recording = false;
+  while (outstanding > 0)
+    {
+      turn (ended_at);
+      if (bench_now_ns () > ended_at + GRACE_NS)
+        {
+          errno = ETIMEDOUT;
+          fail ("the last answers");
+        }
+    }
+  return ended_at - started_at;
+}
+
+static void
+open_active (void)
+{
+  unsigned int i;
+
+  connections = calloc (n_connections, sizeof *connections);
+  for (i = 0; i < n_connections; i++)
+    {
+      struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+
+      connections[i].fd = open_connection ();
+      connections[i].phase = (i * 7) % PERIOD;
+      fcntl (connections[i].fd, F_SETFL, O_NONBLOCK);
+      /* Only messages that may not fit need to know when there is room. */
+      if (size > 16384)
+        event.events |= EPOLLOUT;
+      event.data.ptr = &connections[i];
+      if (epoll_ctl (epoll_fd, EPOLL_CTL_ADD, connections[i].fd, &event) != 0)
+        fail ("epoll_ctl");
+    }
+}
+
+/* An idle connection's one message; blocking. */
+static void
+exchange (int fd)
+{
+  size_t received = 0;
+
+  if (send (fd, pattern, size, MSG_NOSIGNAL) != (ssize_t) size)
+    fail ("send");
+  while (received < size)
+    {
+      ssize_t n = recv (fd, inbox, size - received, 0);
+
+      if (n <= 0)
+        fail ("recv");
+      if (memcmp (inbox, pattern + received, (size_t) n) != 0)
+        {
+          fprintf (stderr, "load: the echo is wrong\n");
+          exit (1);
+        }
+      received += (size_t) n;
+    }
+}
+
+static void
+open_idle (unsigned int n_idle)
+{
+  int fds[100];
+  unsigned int opened = 0;
+
+  while (opened < n_idle)
+    {
+      unsigned int n = n_idle - opened < 100 ? n_idle - opened : 100;
+      unsigned int i;
+
+      for (i = 0; i < n; i++)
+        fds[i] = open_connection ();
+      for (i = 0; i < n; i++)
+        exchange (fds[i]);
+      opened += n;
+    }
+}
+
+static long
+resident_bytes (const char *pid)
+{
+  char path[64];
+  long pages = 0;
+  FILE *file;
+
+  if (pid == NULL)
+    return 0;
+  snprintf (path, sizeof path, "/proc/%s/statm", pid);
+  file = fopen (path, "r");
+  if (file == NULL || fscanf (file, "%*d %ld", &pages) != 1)
+    fail (path);
+  fclose (file);
+  return pages * sysconf (_SC_PAGESIZE);
+}
+
+static void
+hold_idle (long resident_before, long resident_after)
+{
+  char byte;
+
+  printf ("{\"resident_before\": %ld, \"resident_after\": %ld}\n", resident_before, resident_after);
+  fflush (stdout);
+  alarm (300);
+  while (read (STDIN_FILENO, &byte, 1) > 0)
+    ;
+}
+
+static void
+fill_pattern (void)
+{
+  BenchRandom rng = BENCH_RANDOM_INIT;
+  size_t i;
+
+  for (i = 0; i < sizeof pattern; i++)
+    pattern[i] = (char) bench_random_below (&rng, 256);
+}
+
+int
+main (int argc, char **argv)
+{
+  static const struct option options[] = {
+    { "warmup", required_argument, NULL, 'w' },  { "requests", required_argument, NULL, 'r' },
+    { "mark-fd", required_argument, NULL, 'm' }, { "pid", required_argument, NULL, 'p' },
+    { "hold", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
+  };
+  double warmup = 0.3;
+  double duration;
+  const char *pid = NULL;
+  int mark_fd = -1;
+  bool hold = false;
+  unsigned int n_idle;
+  long resident_before, resident_after;
+  uint64_t elapsed, waited;
+  int c;
+
+  while ((c = getopt_long (argc, argv, "", options, NULL)) != -1)
+    if (c == 'w')
+      warmup = atof (optarg);
+    else if (c == 'r')
+      request_limit = strtoull (optarg, NULL, 10);
+    else if (c == 'm')
+      mark_fd = atoi (optarg);
+    else if (c == 'p')
+      pid = optarg;
+    else if (c == 'h')
+      hold = true;
+    else
+      return 2;
+
+  argv += optind;
+  argc -= optind;
+  if (argc < 4 || atoi (argv[1]) < 1 || atoi (argv[2]) < 1 || atoi (argv[2]) > MAX_SIZE)
+    {
+      fprintf (stderr, "usage: load [--warmup S] [--requests N] [--mark-fd FD]"
+                       " [--pid PID] PORT CONNS SIZE SECONDS [IDLE]\n");
+      return 2;
+    }
+  server.sin_port = htons ((uint16_t) atoi (argv[0]));
+  server.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
+  n_connections = (unsigned int) atoi (argv[1]);
+  size = (size_t) atoi (argv[2]);
+  duration = atof (argv[3]);
+  n_idle = argc > 4 ? (unsigned int) atoi (argv[4]) : 0;
+
+  bench_init ((unsigned int) (warmup + duration) + 60);
+  bench_pin (BENCH_ROLE_DRIVER);
+  fill_pattern ();
+  epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
+  open_active ();
+  play (warmup, false, -1);
+
+  resident_before = resident_bytes (pid);
+  open_idle (n_idle);
+  resident_after = resident_bytes (pid);
+  if (hold)
+    {
+      hold_idle (resident_before, resident_after);
+      return 0;
+    }
+  if (n_idle > 0)
+    play (warmup, false, -1);
+
+  waited = bench_waited_ns ();
+  elapsed = play (duration, true, mark_fd);
+  waited = bench_waited_ns () - waited;
+  printf ("{\"connections\": %u, \"size\": %zu, \"idle\": %u"
+          ", \"requests\": %" PRIu64 ", \"seconds\": %.6f, \"waited_s\": %.6f"
+          ", \"rate\": %.1f"
+          ", \"p50_us\": %.1f, \"p99_us\": %.1f"
+          ", \"resident_before\": %ld, \"resident_after\": %ld}\n",
+          n_connections, size, n_idle, requests, (double) elapsed / 1e9, (double) waited / 1e9,
+          (double) requests * 1e9 / (double) elapsed, percentile_us (0.50), percentile_us (0.99), resident_before,
+          resident_after);
+  return 0;
+}

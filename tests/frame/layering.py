@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Includes point downward: a file of a layer includes its own layer and those below, never above.
+
+A new file of libloop/ is one word in ROOMS. loop-NAME.c, loop-NAME.h and loop-NAME-private.h are
+one room, and have one layer.
+"""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+# The layers of the design, lowest first.
+ROOMS = [
+    ("core", """
+        version visibility types error enums clock id registry
+        handle timer-handle incoming ready-queue timer-heap guard poller source metrics
+        exception-context event-loop event-loop-run event-loop-calls event-loop-debug
+    """),
+    ("readiness", """
+        fd-watcher signal-watcher event-loop-fd event-loop-signal
+    """),
+    ("futures", """
+        awaitable future task coroutine fiber fiber-switch fiber-stack gather wait wait-for shield
+        sleep timeout async-generator event-loop-future event-loop-task
+    """),
+    ("transports", """
+        protocol buffered-protocol datagram-protocol subprocess-protocol base-transport transport
+        protocol-vtable socket-transport datagram-transport pipe-transport write-buffer read-buffer
+    """),
+    ("TLS", """
+        tls-context tls-engine tls-transport
+    """),
+    ("connections", """
+        resolver options socket create-server connection-options server-options datagram-options connector connection
+        happy-eyeballs listener server sock sendfile stream stream-reader stream-writer io-stream
+        event-loop-server event-loop-connection event-loop-sock event-loop-datagram
+    """),
+    ("offload", """
+        executor thread-pool-executor process-pool-executor child-watcher subprocess
+        subprocess-transport event-loop-executor event-loop-subprocess
+    """),
+    ("inspection", """
+        inspector inspector-socket inspector-auth inspector-peer inspector-views
+        inspector-actions rpc rpc-server rpc-views rpc-actions
+    """),
+]
+
+# Belongs to no layer: what it includes is the whole, and no room may include it.
+UMBRELLA = "loop.h"
+
+LAYER = {room: layer for layer, (_, rooms) in enumerate(ROOMS) for room in rooms.split()}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<libloop/([^>]+)>)')
+
+
+def room_of(name):
+    return re.sub(r"^loop-|(-private)?\.(c|h|S)$", "", name.removesuffix(".in"))
+
+
+def describe(name):
+    room = room_of(name)
+    return f"{name} (layer {LAYER[room]}, {ROOMS[LAYER[room]][0]})"
+
+
+def violations(path):
+    """What is wrong with one file, as lines to print."""
+    room = room_of(path.name)
+    if room not in LAYER:
+        return [f'{path.name}: "{room}" is in no layer: add it to ROOMS in {Path(__file__).name}']
+
+    wrong = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        match = INCLUDE.match(line)
+        name = match and Path(match[1] or match[2]).name
+        if not name or name == "config.h":
+            continue
+        where = f"{path.name}:{number}"
+        if name == UMBRELLA:
+            wrong.append(f"{where} includes the umbrella {UMBRELLA}: include what is meant")
+        elif room_of(name) not in LAYER:
+            wrong.append(f"{where} includes {name}, which is in no layer")
+        elif LAYER[room_of(name)] > LAYER[room]:
+            wrong.append(f"{where} points upward: {describe(path.name)} includes {describe(name)}")
+    return wrong
+
+
+def main():
+    source = Path(os.environ.get("LOOP_SRCDIR", Path(__file__).parents[2])) / "libloop"
+    files = sorted(p for p in source.iterdir()
+                   if re.search(r"\.(c|h|S|h\.in)$", p.name) and p.name != UMBRELLA)
+
+    failed = 0
+    for number, path in enumerate(files, 1):
+        wrong = violations(path)
+        failed += bool(wrong)
+        print(f"{'not ok' if wrong else 'ok'} {number} - {path.name}")
+        for line in wrong:
+            print(f"# {line}")
+    print(f"1..{len(files)}")
+    return 1 if failed or not files else 0
+
+
+sys.exit(main())

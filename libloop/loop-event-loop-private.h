@@ -94,6 +94,10 @@ struct _LoopEventLoop
 G_GNUC_INTERNAL
 extern int loop_event_loop_n_observers;
 
+/* Called before the first loop is made; set by the layer of the inspector. */
+G_GNUC_INTERNAL
+extern void (*loop_event_loop_first_made) (void);
+
 G_GNUC_INTERNAL
 void loop_event_loop_add_close_hook (LoopEventLoop *self, LoopCloseHook *hook);
 G_GNUC_INTERNAL

@@ -38,6 +38,7 @@ static GParamSpec *properties[N_PROPS];
 G_DEFINE_FINAL_TYPE (LoopEventLoop, loop_event_loop, G_TYPE_OBJECT)
 
 int loop_event_loop_n_observers;
+void (*loop_event_loop_first_made) (void);
 
 static GMutex all_loops_mutex;
 static GPtrArray *all_loops;
@@ -130,10 +131,18 @@ set_up (LoopEventLoop *self, GError **error)
 static void
 loop_event_loop_constructed (GObject *object)
 {
+  static gsize first_made;
   LoopEventLoop *self = LOOP_EVENT_LOOP (object);
   g_autoptr (GError) error = NULL;
 
   G_OBJECT_CLASS (loop_event_loop_parent_class)->constructed (object);
+
+  if (g_once_init_enter (&first_made))
+    {
+      if (loop_event_loop_first_made != NULL)
+        loop_event_loop_first_made ();
+      g_once_init_leave (&first_made, 1);
+    }
 
   if (self->context == NULL)
     {

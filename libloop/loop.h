@@ -19,6 +19,7 @@
 #include <libloop/loop-fd-watcher.h>
 #include <libloop/loop-future.h>
 #include <libloop/loop-handle.h>
+#include <libloop/loop-inspector.h>
 #include <libloop/loop-metrics.h>
 #include <libloop/loop-protocol.h>
 #include <libloop/loop-server-options.h>

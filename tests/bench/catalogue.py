@@ -142,14 +142,12 @@ BENCHMARKS = [
         "echo-instructions", "user instructions per echo, 64 bytes, 50 connections",
         "instructions", echo_contenders("libloop", "raw epoll", "libuv", "libevent", "GIO"),
         [Check("instructions", "cost", 1.0, 0.8, peer="libuv")],
-        INSTRUCTIONS, {"connections": 50, "size": 64}),
+        INSTRUCTIONS, {"connections": 50, "size": 64},
+        notes=["by perf, or by callgrind where it cannot; counts repeat, so one round is enough"]),
     Benchmark(
         "idle-10k", "50 active connections beside 10,000 idle ones, 64 bytes", "idle",
         echo_contenders("libloop", "raw epoll", "libuv", "GIO"),
-        [Check("kept", "least", 0.95),
-         Check("bytes_idle", "most", 1024),
-         Check("kept", "share", 1.0, peer="libuv"),
-         Check("kept", "share", 1.0, peer="GIO")],
+        [Check("kept", "least", 0.95), Check("bytes_idle", "most", 1024)],
         IDLE, {"connections": 50, "size": 64, "idle": 10000},
         notes=["an idle connection has exchanged one message; its bytes are the growth of the "
                "server's resident memory"]),

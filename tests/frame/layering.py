@@ -41,8 +41,8 @@ ROOMS = [
         subprocess-transport event-loop-executor event-loop-subprocess
     """),
     ("inspection", """
-        inspector inspector-socket inspector-auth inspector-peer inspector-views
-        inspector-actions rpc rpc-server rpc-views rpc-actions
+        inspector inspector-socket inspector-auth inspector-rpc inspector-views
+        inspector-actions
     """),
 ]
 

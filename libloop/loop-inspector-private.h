@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "loop-inspector-auth-private.h"
+#include "loop-inspector-socket-private.h"
+#include "loop-inspector-views-private.h"
+#include "loop-inspector.h"
+
+G_BEGIN_DECLS
+
+#define LOOP_INSPECTOR_PROCESS_PATH "/org/libloop/Process1"
+#define LOOP_INSPECTOR_LOOPS_PATH "/org/libloop/Loop1"
+
+/* How many clients may be connected and not yet authenticated; one more drives out the oldest. */
+#define LOOP_INSPECTOR_MAX_PENDING 4
+
+/* How many clients may be connected at all. */
+#define LOOP_INSPECTOR_MAX_CLIENTS 32
+
+/* How long a client may take to authenticate. */
+#define LOOP_INSPECTOR_AUTH_SECONDS 5
+
+/* An interface that somebody else added. */
+typedef struct
+{
+  GDBusInterfaceInfo *info;
+  LoopInspectorMethodFunc method;
+  gpointer user_data;
+  GDestroyNotify notify;
+} LoopInspectorExtension;
+
+struct _LoopInspector
+{
+  GObject parent_instance;
+
+  LoopInspectorAccess access;
+  LoopInspectorSocket socket;
+  GMainContext *context;
+  GMainLoop *main_loop;
+  GThread *thread;
+
+  /* The thread's own. */
+  GSource *listener;
+  GQueue pending;     /* of PendingClient */
+  GPtrArray *clients; /* of GDBusConnection */
+
+  GMutex extensions_mutex;
+  GPtrArray *extensions; /* of LoopInspectorExtension: added to, never removed from */
+};
+
+G_GNUC_INTERNAL
+gboolean loop_inspector_export (LoopInspector *self, GDBusConnection *connection, GError **error);
+G_GNUC_INTERNAL
+void loop_inspector_control (LoopInspector *self, guint64 loop_id, GDBusMethodInvocation *invocation);
+
+/* Calls @function, under a hold, for the loop of an id. */
+typedef void (*LoopInspectorHoldFunc) (LoopEventLoop *loop, gpointer user_data);
+G_GNUC_INTERNAL
+gboolean loop_inspector_with_loop (guint64 id, LoopInspectorHoldFunc function, gpointer user_data, GError **error);
+G_GNUC_INTERNAL
+LoopInspectorExtension *loop_inspector_find_extension (LoopInspector *self, const char *interface_name);
+
+G_END_DECLS

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "loop-inspector-private.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <sys/auxv.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/**
+ * LoopInspector:
+ *
+ * Lets other processes of the same user look at the loops of this one, and act on them,
+ * even while a callback blocks a loop: `loopctl` is such a process. The inspector has a
+ * thread of its own. There is one for a process; it is off unless it is started, or
+ * unless the environment variable `LOOP_INSPECT` is `1` when the first loop is made
+ * (`read` for an inspector that may only look).
+ *
+ * Payloads, keys, environment and arguments are never shown.
+ */
+G_DEFINE_FINAL_TYPE (LoopInspector, loop_inspector, G_TYPE_OBJECT)
+
+G_DEFINE_ENUM_TYPE (LoopInspectorAccess,
+                    loop_inspector_access,
+                    G_DEFINE_ENUM_VALUE (LOOP_INSPECTOR_ACCESS_READ, "read"),
+                    G_DEFINE_ENUM_VALUE (LOOP_INSPECTOR_ACCESS_CONTROL, "control"));
+
+/* Somebody who has connected and not authenticated yet. */
+typedef struct
+{
+  LoopInspector *inspector;
+  LoopInspectorAuth auth;
+  GSource *readable;
+  GSource *deadline;
+} PendingClient;
+
+static GMutex the_inspector_mutex;
+static LoopInspector *the_inspector;
+
+static void
+extension_free (gpointer data)
+{
+  LoopInspectorExtension *self = data;
+
+  if (self->notify != NULL)
+    self->notify (self->user_data);
+  g_dbus_interface_info_unref (self->info);
+  g_free (self);
+}
+
+static void
+loop_inspector_finalize (GObject *object)
+{
+  LoopInspector *self = LOOP_INSPECTOR (object);
+
+  g_assert (self->thread == NULL);
+
+  g_clear_pointer (&self->extensions, g_ptr_array_unref);
+  g_clear_pointer (&self->clients, g_ptr_array_unref);
+  g_clear_pointer (&self->main_loop, g_main_loop_unref);
+  g_clear_pointer (&self->context, g_main_context_unref);
+  g_mutex_clear (&self->extensions_mutex);
+
+  G_OBJECT_CLASS (loop_inspector_parent_class)->finalize (object);
+}
+
+static void
+loop_inspector_class_init (LoopInspectorClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = loop_inspector_finalize;
+}
+
+static void
+loop_inspector_init (LoopInspector *self)
+{
+  self->socket.fd = -1;
+  self->context = g_main_context_new ();
+  self->main_loop = g_main_loop_new (self->context, FALSE);
+  self->extensions = g_ptr_array_new_with_free_func (extension_free);
+  self->clients = g_ptr_array_new_with_free_func (g_object_unref);
+  g_queue_init (&self->pending);
+  g_mutex_init (&self->extensions_mutex);
+}
+
+/* Takes the descriptor out of @client, or closes it. */
+static void
+pending_client_free (PendingClient *client)
+{
+  g_queue_remove (&client->inspector->pending, client);
+  g_source_destroy (client->readable);
+  g_source_unref (client->readable);
+  g_source_destroy (client->deadline);
+  g_source_unref (client->deadline);
+  if (client->auth.fd >= 0)
+    close (client->auth.fd);
+  loop_inspector_auth_clear (&client->auth);
+  g_free (client);
+}
+
+static void
+client_closed (GDBusConnection *connection, gboolean remote_peer_vanished, GError *error, gpointer user_data)
+{
+  LoopInspector *self = user_data;
+
+  g_ptr_array_remove_fast (self->clients, connection);
+}
+
+/* Hands an authenticated client over to GDBus. Takes @fd. */
+static void
+serve_client (LoopInspector *self, int fd)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GSocket) socket = g_socket_new_from_fd (fd, &error);
+  g_autoptr (GSocketConnection) stream = NULL;
+  g_autoptr (GDBusConnection) connection = NULL;
+
+  if (socket == NULL)
+    {
+      close (fd);
+      g_debug ("A client of the inspector could not be served: %s", error->message);
+      return;
+    }
+
+  /* Without a flag for authentication, which is done, this neither blocks nor reads. */
+  stream = g_socket_connection_factory_create_connection (socket);
+  connection = g_dbus_connection_new_sync (G_IO_STREAM (stream), NULL, G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
+                                           NULL, NULL, &error);
+
+  if (connection == NULL || !loop_inspector_export (self, connection, &error))
+    {
+      g_debug ("A client of the inspector could not be served: %s", error->message);
+      return;
+    }
+
+  g_dbus_connection_set_exit_on_close (connection, FALSE);
+  g_signal_connect (connection, "closed", G_CALLBACK (client_closed), self);
+  g_ptr_array_add (self->clients, g_object_ref (connection));
+  g_dbus_connection_start_message_processing (connection);
+}
+
+static gboolean
+pending_client_readable (int fd, GIOCondition condition, gpointer user_data)
+{
+  PendingClient *client = user_data;
+  LoopInspector *self = client->inspector;
+
+  switch (loop_inspector_auth_readable (&client->auth))
+    {
+    case LOOP_INSPECTOR_AUTH_PENDING:
+      return G_SOURCE_CONTINUE;
+
+    case LOOP_INSPECTOR_AUTH_DONE:
+      client->auth.fd = -1;
+      pending_client_free (client);
+      serve_client (self, fd);
+      return G_SOURCE_REMOVE;
+
+    case LOOP_INSPECTOR_AUTH_FAILED:
+      pending_client_free (client);
+      return G_SOURCE_REMOVE;
+
+    default:
+      g_assert_not_reached ();
+    }
+}
+
+static gboolean
+pending_client_is_late (gpointer user_data)
+{
+  pending_client_free (user_data);
+
+  return G_SOURCE_REMOVE;
+}
+
+static GSource *
+attach (LoopInspector *self, GSource *source, GSourceFunc function, gpointer user_data)
+{
+  g_source_set_callback (source, function, user_data, NULL);
+  g_source_attach (source, self->context);
+
+  return source;
+}
+
+static gboolean
+client_connected (int listener_fd, GIOCondition condition, gpointer user_data)
+{
+  LoopInspector *self = user_data;
+  PendingClient *client;
+  int fd = accept4 (listener_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+  if (fd < 0)
+    {
+      /* Out of descriptors: the process is in trouble enough without a spinning inspector. */
+      if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+        g_usleep (G_USEC_PER_SEC / 10);
+      return G_SOURCE_CONTINUE;
+    }
+
+  if (!loop_inspector_auth_check_peer (fd) || self->clients->len >= LOOP_INSPECTOR_MAX_CLIENTS)
+    {
+      close (fd);
+      return G_SOURCE_CONTINUE;
+    }
+
+  /* Who authenticates in earnest is done at once: so it is the silent that are driven out. */
+  if (self->pending.length >= LOOP_INSPECTOR_MAX_PENDING)
+    pending_client_free (self->pending.head->data);
+
+  client = g_new0 (PendingClient, 1);
+  client->inspector = self;
+  loop_inspector_auth_init (&client->auth, fd);
+  client->readable = attach (self, g_unix_fd_source_new (fd, G_IO_IN), G_SOURCE_FUNC (pending_client_readable), client);
+  client->deadline =
+      attach (self, g_timeout_source_new_seconds (LOOP_INSPECTOR_AUTH_SECONDS), pending_client_is_late, client);
+  g_queue_push_tail (&self->pending, client);
+
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+close_client (gpointer data, gpointer user_data)
+{
+  GDBusConnection *connection = data;
+
+  g_signal_handlers_disconnect_by_data (connection, user_data);
+  g_dbus_connection_close (connection, NULL, NULL, NULL);
+}
+
+static gpointer
+inspector_thread (gpointer data)
+{
+  LoopInspector *self = data;
+
+  g_main_context_push_thread_default (self->context);
+  self->listener =
+      attach (self, g_unix_fd_source_new (self->socket.fd, G_IO_IN), G_SOURCE_FUNC (client_connected), self);
+
+  g_main_loop_run (self->main_loop);
+
+  g_source_destroy (self->listener);
+  g_clear_pointer (&self->listener, g_source_unref);
+  while (self->pending.length > 0)
+    pending_client_free (self->pending.head->data);
+  g_ptr_array_foreach (self->clients, close_client, self);
+  g_ptr_array_set_size (self->clients, 0);
+
+  /* What the connections still have to dispatch. */
+  while (g_main_context_iteration (self->context, FALSE))
+    ;
+  g_main_context_pop_thread_default (self->context);
+
+  return NULL;
+}
+
+static gboolean
+check_process (GError **error)
+{
+  if (getauxval (AT_SECURE) != 0)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
+                           "A program that runs with the privileges of its file cannot be inspected");
+      return FALSE;
+    }
+
+  if (prctl (PR_GET_DUMPABLE) != 1)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
+                           "A process that is not dumpable cannot be inspected");
+      return FALSE;
+    }
+
+  return TRUE;
+}
+
+/**
+ * loop_inspector_start:
+ * @access: what clients may do
+ * @error: return location for an error
+ *
+ * Starts the inspector of this process, which listens on a socket in
+ * `$XDG_RUNTIME_DIR/libloop`. If it is on already, it is left as it is.
+ *
+ * Returns: (transfer full): the inspector, which stays on until [method@Inspector.stop];
+ *   or %NULL with %G_IO_ERROR_NOT_FOUND when XDG_RUNTIME_DIR is not set, with
+ *   %G_IO_ERROR_PERMISSION_DENIED when the directory is not private or the process not
+ *   dumpable, or with another I/O error
+ */
+LoopInspector *
+loop_inspector_start (LoopInspectorAccess access, GError **error)
+{
+  g_autoptr (GMutexLocker) locker = NULL;
+  g_autoptr (LoopInspector) self = NULL;
+
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  locker = g_mutex_locker_new (&the_inspector_mutex);
+
+  if (the_inspector != NULL)
+    return g_object_ref (the_inspector);
+
+  if (!check_process (error))
+    return NULL;
+
+  self = g_object_new (LOOP_TYPE_INSPECTOR, NULL);
+  self->access = access;
+  if (!loop_inspector_socket_open (&self->socket, error))
+    return NULL;
+
+  self->thread = g_thread_try_new ("loop-inspector", inspector_thread, self, error);
+  if (self->thread == NULL)
+    {
+      loop_inspector_socket_close (&self->socket);
+      return NULL;
+    }
+
+  __atomic_fetch_add (&loop_event_loop_n_observers, 1, __ATOMIC_RELAXED);
+
+  /* One reference for the process, one for the caller. */
+  the_inspector = g_object_ref (self);
+
+  return g_steal_pointer (&self);
+}
+
+static gboolean
+quit (gpointer user_data)
+{
+  g_main_loop_quit (user_data);
+
+  return G_SOURCE_REMOVE;
+}
+
+/**
+ * loop_inspector_stop:
+ * @self: the inspector
+ *
+ * Stops the inspector: disconnects its clients and removes its socket. Stopping it again
+ * does nothing. Not to be called on the inspector's own thread.
+ */
+void
+loop_inspector_stop (LoopInspector *self)
+{
+  g_autoptr (LoopInspector) owned = NULL;
+  GThread *thread;
+
+  g_return_if_fail (LOOP_IS_INSPECTOR (self));
+  g_return_if_fail (self->thread != g_thread_self ());
+
+  g_mutex_lock (&the_inspector_mutex);
+  thread = g_steal_pointer (&self->thread);
+  if (the_inspector == self)
+    owned = g_steal_pointer (&the_inspector);
+  g_mutex_unlock (&the_inspector_mutex);
+
+  if (thread == NULL)
+    return;
+
+  /* As a source: a quit before the loop runs would be lost. */
+  g_main_context_invoke (self->context, quit, self->main_loop);
+  g_thread_join (thread);
+  loop_inspector_socket_close (&self->socket);
+  __atomic_fetch_sub (&loop_event_loop_n_observers, 1, __ATOMIC_RELAXED);
+}
+
+/**
+ * loop_inspector_get_path:
+ * @self: the inspector
+ *
+ * Gets the path of the inspector's socket.
+ *
+ * Returns: (nullable): the path; %NULL once it is stopped
+ */
+const char *
+loop_inspector_get_path (LoopInspector *self)
+{
+  g_return_val_if_fail (LOOP_IS_INSPECTOR (self), NULL);
+
+  return self->socket.path;
+}
+
+/**
+ * loop_inspector_get_access:
+ * @self: the inspector
+ *
+ * Gets what clients may do.
+ *
+ * Returns: the access
+ */
+LoopInspectorAccess
+loop_inspector_get_access (LoopInspector *self)
+{
+  g_return_val_if_fail (LOOP_IS_INSPECTOR (self), LOOP_INSPECTOR_ACCESS_READ);
+
+  return self->access;
+}
+
+/**
+ * loop_inspector_add_interface: (skip)
+ * @self: the inspector
+ * @info: the interface
+ * @method: answers its methods
+ * @user_data: data for @method
+ * @notify: (nullable): frees @user_data together with the inspector
+ *
+ * Adds a D-Bus interface to the objects of all loops, for clients that may control. Its
+ * properties and signals are not served.
+ */
+void
+loop_inspector_add_interface (LoopInspector *self,
+                              GDBusInterfaceInfo *info,
+                              LoopInspectorMethodFunc method,
+                              gpointer user_data,
+                              GDestroyNotify notify)
+{
+  LoopInspectorExtension *extension;
+
+  g_return_if_fail (LOOP_IS_INSPECTOR (self));
+  g_return_if_fail (info != NULL);
+  g_return_if_fail (method != NULL);
+
+  extension = g_new (LoopInspectorExtension, 1);
+  *extension = (LoopInspectorExtension) { g_dbus_interface_info_ref (info), method, user_data, notify };
+
+  g_mutex_lock (&self->extensions_mutex);
+  g_ptr_array_add (self->extensions, extension);
+  g_mutex_unlock (&self->extensions_mutex);
+}
+
+LoopInspectorExtension *
+loop_inspector_find_extension (LoopInspector *self, const char *interface_name)
+{
+  LoopInspectorExtension *found = NULL;
+
+  g_mutex_lock (&self->extensions_mutex);
+  for (guint i = 0; i < self->extensions->len && found == NULL; i++)
+    {
+      LoopInspectorExtension *extension = g_ptr_array_index (self->extensions, i);
+
+      if (g_str_equal (extension->info->name, interface_name))
+        found = extension;
+    }
+  g_mutex_unlock (&self->extensions_mutex);
+
+  return found;
+}
+
+/* Called when the first loop is made: starts the inspector if the environment asks for it. */
+static void
+start_if_asked_for (void)
+{
+  const char *wish = g_getenv ("LOOP_INSPECT");
+  g_autoptr (LoopInspector) inspector = NULL;
+  g_autoptr (GError) error = NULL;
+
+  /* An environment that somebody less privileged may have written is not listened to. */
+  if (wish == NULL || *wish == '\0' || g_str_equal (wish, "0") || getauxval (AT_SECURE) != 0)
+    return;
+
+  inspector = loop_inspector_start (
+      g_str_equal (wish, "read") ? LOOP_INSPECTOR_ACCESS_READ : LOOP_INSPECTOR_ACCESS_CONTROL, &error);
+  if (inspector == NULL)
+    g_warning ("LOOP_INSPECT is set, but the inspector could not be started: %s", error->message);
+}
+
+__attribute__ ((constructor)) static void
+set_up_hook (void)
+{
+  loop_event_loop_first_made = start_if_asked_for;
+}
+
+/* A process that ends without stopping its inspector leaves no file behind. */
+__attribute__ ((destructor)) static void
+unlink_socket (void)
+{
+  if (the_inspector != NULL)
+    loop_inspector_socket_unlink (&the_inspector->socket);
+}

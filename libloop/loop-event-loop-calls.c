@@ -4,42 +4,50 @@
 
 #include "loop-event-loop-private.h"
 
-/* The handles that other threads posted join the ready queue, in the order of posting. */
+/*
+ * Makes a handle of the first call of a batch that was just taken out of @queue; the
+ * rest takes its place there again. Inside the guard.
+ */
+LoopHandle *
+loop_event_loop_next_call (LoopEventLoop *self, LoopCallBatch *batch, LoopReadyQueue *queue)
+{
+  const LoopIncomingCall *call = &batch->calls[batch->next++];
+  LoopHandle *handle;
+
+  /* It comes from another processor: ask for it in time. */
+  __builtin_prefetch (call + 8);
+
+  if (call->callback == NULL)
+    {
+      handle = call->handle;
+    }
+  else
+    {
+      handle = loop_handle_pool_take (&self->pool, call->callback, call->user_data, call->notify);
+      handle->loop = self;
+      handle->id = call->id;
+      handle->item.handle_state = LOOP_HANDLE_READY;
+    }
+
+  if (batch->next < batch->n_calls)
+    loop_ready_queue_push_front (queue, &batch->item);
+  else
+    loop_incoming_retire (self->incoming, batch);
+
+  return handle;
+}
+
+/* The calls that other threads posted join the ready queue. */
 void
 loop_event_loop_drain_incoming (LoopEventLoop *self)
 {
-  LoopHandle *cancelled = NULL;
-  LoopHandle *handle;
+  LoopCallBatch *batch;
 
   loop_event_loop_enter (self);
-  for (handle = loop_incoming_take (self->incoming); handle != NULL;)
-    {
-      LoopHandle *next = (LoopHandle *) handle->item.next;
-
-      handle->item.next = NULL;
-
-      if (handle->state == LOOP_HANDLE_CANCELLED)
-        {
-          handle->item.next = (LoopReadyItem *) cancelled;
-          cancelled = handle;
-        }
-      else
-        {
-          handle->state = LOOP_HANDLE_READY;
-          loop_ready_queue_push (&self->ready, &handle->item);
-        }
-
-      handle = next;
-    }
+  batch = loop_incoming_take (self->incoming);
+  if (batch != NULL)
+    loop_ready_queue_push (&self->ready, &batch->item);
   loop_event_loop_leave (self);
-
-  while (cancelled != NULL)
-    {
-      handle = cancelled;
-      cancelled = (LoopHandle *) handle->item.next;
-      handle->item.next = NULL;
-      loop_handle_discard (handle, &self->pool);
-    }
 }
 
 /* call_soon without its checks. */
@@ -54,8 +62,9 @@ loop_event_loop_schedule (LoopEventLoop *self,
 
   handle->loop = self;
   handle->id = loop_event_loop_next_id (self);
-  handle->name = name;
-  handle->state = LOOP_HANDLE_READY;
+  if (name != NULL)
+    loop_handle_take_name (handle, name);
+  handle->item.handle_state = LOOP_HANDLE_READY;
 
   /* What another thread, or this one, posted before is to run before. */
   if (G_UNLIKELY (!loop_incoming_is_empty (self->incoming)))
@@ -82,9 +91,10 @@ loop_event_loop_schedule_at (LoopEventLoop *self,
 
   handle->loop = self;
   handle->id = loop_event_loop_next_id (self);
-  handle->name = name;
-  handle->state = LOOP_HANDLE_TIMER;
-  handle->is_timer = TRUE;
+  if (name != NULL)
+    loop_handle_take_name (handle, name);
+  handle->item.handle_state = LOOP_HANDLE_TIMER;
+  handle->item.handle_is_timer = TRUE;
   timer->when = when;
 
   loop_event_loop_enter (self);
@@ -174,17 +184,24 @@ loop_incoming_post_callback (LoopIncoming *self,
                              const char *name,
                              LoopHandle **handle)
 {
-  /* The pool is the loop thread's. */
-  LoopHandle *posted = loop_handle_new_unpooled (callback, user_data, notify);
+  LoopIncomingCall call = { .callback = callback, .user_data = user_data, .notify = notify };
+  LoopHandle *posted = NULL;
 
-  posted->loop = loop;
-  posted->name = name;
-  posted->id = loop_id_reserve (1);
-  posted->state = LOOP_HANDLE_INCOMING;
-  if (handle != NULL)
-    posted->ref_count++;
+  if (handle != NULL || name != NULL)
+    {
+      /* Not from the pool, which is the loop thread's. */
+      posted = loop_handle_new_unpooled (callback, user_data, notify);
+      posted->loop = loop;
+      posted->item.handle_state = LOOP_HANDLE_INCOMING;
+      if (name != NULL)
+        loop_handle_take_name (posted, name);
+      if (handle != NULL)
+        loop_handle_ref (posted);
 
-  if (!loop_incoming_post (self, posted))
+      call = (LoopIncomingCall) { .handle = posted };
+    }
+
+  if (!loop_incoming_post (self, call))
     {
       g_free (posted);
       return FALSE;

@@ -43,40 +43,42 @@ struct _LoopEventLoop
 {
   GObject parent_instance;
 
+  /* What threads that post read, apart from what the loop thread writes all the time. */
+  LoopIncoming *incoming;
+  guint64 id;
+  GMainContext *context;
+  GSource *source;
+  gint64 slow_callback_ns;
+  LoopExceptionHandler exception_handler;
+  gpointer exception_handler_data;
+  GDestroyNotify exception_handler_notify;
+  int context_wakeup_fd; /* of a private context, or -1 */
+  guint8 cache_line_padding[64];
+
   LoopGuard guard;
   LoopReadyQueue ready; /* runs in the next iteration */
   LoopReadyQueue batch; /* runs in this one */
   LoopTimerHeap timers;
   LoopHandlePool pool;
   LoopIdBlock ids;
-  LoopIncoming *incoming;
   LoopPoller poller;
   LoopRegistry registry;
   LoopCurrent current;
   LoopCloseHook close_hooks;
   LoopMetrics metrics;
 
-  guint64 id;
-  GMainContext *context;
-  GSource *source;
   gpointer thread; /* the thread in which the loop runs now, or NULL */
 
   GPollFD *fds;
   guint n_fds_allocated;
-  int context_wakeup_fd; /* of a private context, or -1 */
 
-  gint64 last_poll;
   gint64 last_yield;
   guint n_dispatches; /* nesting depth */
   guint n_direct;     /* iterations since other sources of the context were last checked */
 
   GPtrArray *graveyard; /* objects to be unreffed when no callback is running */
   guint8 *read_buffer;
-
-  gint64 slow_callback_ns;
-  LoopExceptionHandler exception_handler;
-  gpointer exception_handler_data;
-  GDestroyNotify exception_handler_notify;
+  gboolean read_buffer_in_use;
 
   guint is_closed : 1;
   guint is_running : 1;
@@ -85,7 +87,6 @@ struct _LoopEventLoop
   guint is_polled : 1;    /* the events of this iteration have been collected */
   guint is_polling : 1;
   guint is_skipping : 1; /* lets sources of lower priority have this iteration */
-  guint read_buffer_in_use : 1;
   guint debug : 1;
   guint collect_metrics : 1;
 };
@@ -136,6 +137,8 @@ gboolean loop_incoming_post_callback (LoopIncoming *self,
                                       const char *name,
                                       LoopHandle **handle);
 G_GNUC_INTERNAL
+LoopHandle *loop_event_loop_next_call (LoopEventLoop *self, LoopCallBatch *batch, LoopReadyQueue *queue);
+G_GNUC_INTERNAL
 void loop_event_loop_drain_incoming (LoopEventLoop *self);
 G_GNUC_INTERNAL
 void loop_event_loop_dispatch (LoopEventLoop *self);
@@ -146,9 +149,7 @@ GSource *loop_source_new (LoopEventLoop *self);
 G_GNUC_INTERNAL
 void loop_event_loop_unref_later (LoopEventLoop *self, gpointer object);
 G_GNUC_INTERNAL
-guint8 *loop_event_loop_take_read_buffer (LoopEventLoop *self, gsize *size, gboolean *is_shared);
-G_GNUC_INTERNAL
-void loop_event_loop_return_read_buffer (LoopEventLoop *self, guint8 *buffer, gboolean is_shared);
+guint8 *loop_event_loop_make_read_buffer (LoopEventLoop *self, gsize *size, gboolean *is_shared);
 G_GNUC_INTERNAL
 void loop_event_loop_report (LoopEventLoop *self, LoopExceptionContext *context);
 
@@ -167,6 +168,29 @@ static inline void
 loop_event_loop_leave (LoopEventLoop *self)
 {
   loop_guard_leave (&self->guard);
+}
+
+/* The shared buffer, or one of its own for a callback that runs inside another's use of it. */
+static inline guint8 *
+loop_event_loop_take_read_buffer (LoopEventLoop *self, gsize *size, gboolean *is_shared)
+{
+  if (G_UNLIKELY (self->read_buffer == NULL || self->read_buffer_in_use))
+    return loop_event_loop_make_read_buffer (self, size, is_shared);
+
+  self->read_buffer_in_use = TRUE;
+  *is_shared = TRUE;
+  *size = LOOP_READ_BUFFER_SIZE;
+
+  return self->read_buffer;
+}
+
+static inline void
+loop_event_loop_return_read_buffer (LoopEventLoop *self, guint8 *buffer, gboolean is_shared)
+{
+  if (G_LIKELY (is_shared))
+    self->read_buffer_in_use = FALSE;
+  else
+    g_free (buffer);
 }
 
 static inline guint64

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/prctl.h>
 
 /* How long the loop may go on with callbacks of callbacks before it polls again. */
 #define MAX_UNPOLLED_NS (50 * 1000)
@@ -32,17 +33,142 @@ collect_timers (LoopEventLoop *self, gint64 now)
 {
   gboolean is_timed = loop_event_loop_is_timed (self);
 
-  while (self->timers.length > 0 && self->timers.entries[0].when <= now)
+  while (self->timers.length > 0 && loop_timer_heap_next (&self->timers) <= now)
     {
-      LoopTimerHandle *timer = self->timers.entries[0].handle;
+      LoopTimerHandle *timer = loop_timer_heap_get (&self->timers, 0);
 
       if (is_timed)
         loop_histogram_record (&self->metrics.lag, now - timer->when);
 
       loop_timer_heap_remove (&self->timers, timer);
-      timer->parent.state = LOOP_HANDLE_READY;
+      timer->parent.item.handle_state = LOOP_HANDLE_READY;
       loop_ready_queue_push (&self->ready, &timer->parent.item);
     }
+}
+
+static void
+describe_handle (const LoopHandle *self, LoopDescription *description)
+{
+  description->id = self->id;
+  description->kind = self->item.handle_is_timer ? "timer" : "handle";
+  description->name = loop_handle_peek_name (self);
+  description->function = (gpointer) self->callback;
+  description->when = self->item.handle_is_timer ? ((const LoopTimerHandle *) self)->when : 0;
+}
+
+void
+loop_ready_item_describe (const LoopReadyItem *item, LoopDescription *description)
+{
+  const LoopWatch *watch;
+
+  switch ((LoopReadyItemKind) item->kind)
+    {
+    case LOOP_ITEM_HANDLE:
+      describe_handle ((const LoopHandle *) item, description);
+      break;
+
+    case LOOP_ITEM_READER:
+      watch = loop_watch_from_reader (item);
+      watch->klass->describe (watch, FALSE, description);
+      break;
+
+    case LOOP_ITEM_WRITER:
+      watch = loop_watch_from_writer (item);
+      watch->klass->describe (watch, TRUE, description);
+      break;
+
+    case LOOP_ITEM_CALLS:
+    default:
+      g_assert_not_reached ();
+    }
+}
+
+static inline void
+run_handle (LoopHandle *self)
+{
+  /* A call of another thread that was cancelled before its turn. */
+  gboolean is_cancelled = self->item.handle_state == LOOP_HANDLE_CANCELLED;
+
+  if (G_LIKELY (!is_cancelled))
+    {
+      self->item.handle_state = LOOP_HANDLE_RUNNING;
+      self->callback (self->user_data);
+    }
+
+  if (self->notify != NULL)
+    self->notify (self->user_data);
+
+  if (G_LIKELY (!is_cancelled))
+    self->item.handle_state = LOOP_HANDLE_DONE;
+  self->loop = NULL;
+}
+
+/* Runs user code: outside the guard. */
+static inline void
+run_item (LoopReadyItem *item)
+{
+  LoopWatch *watch;
+
+  switch ((LoopReadyItemKind) item->kind)
+    {
+    case LOOP_ITEM_HANDLE:
+      run_handle ((LoopHandle *) item);
+      break;
+
+    case LOOP_ITEM_READER:
+      watch = loop_watch_from_reader (item);
+      if (G_UNLIKELY (watch->poll_errno != 0))
+        loop_watch_report_failure (watch);
+      else
+        watch->klass->readable (watch);
+      break;
+
+    case LOOP_ITEM_WRITER:
+      watch = loop_watch_from_writer (item);
+      watch->klass->writable (watch);
+      break;
+
+    case LOOP_ITEM_CALLS:
+    default:
+      g_assert_not_reached ();
+    }
+}
+
+/*
+ * Whether the item is dropped after it has run. Other items stay where they are at least
+ * until the next one is taken, so that an inspector may still find them.
+ */
+static inline gboolean
+needs_drop (const LoopReadyItem *item)
+{
+  switch ((LoopReadyItemKind) item->kind)
+    {
+    case LOOP_ITEM_HANDLE:
+      return TRUE;
+    case LOOP_ITEM_READER:
+      return loop_watch_from_reader (item)->klass->done != NULL;
+    case LOOP_ITEM_WRITER:
+      return loop_watch_from_writer (item)->klass->done != NULL;
+    case LOOP_ITEM_CALLS:
+    default:
+      g_assert_not_reached ();
+    }
+}
+
+/* Drops what kept the item alive, when nothing points to it any more. */
+static inline void
+drop_item (LoopEventLoop *self, LoopReadyItem *item)
+{
+  LoopWatch *watch;
+
+  if (item->kind == LOOP_ITEM_HANDLE)
+    {
+      loop_handle_release ((LoopHandle *) item, &self->pool);
+      return;
+    }
+
+  watch = item->kind == LOOP_ITEM_READER ? loop_watch_from_reader (item) : loop_watch_from_writer (item);
+  watch->klass->done (watch);
 }
 
 static void
@@ -65,9 +191,9 @@ run_timed (LoopEventLoop *self, LoopReadyItem *item, gint64 started)
 
   /* Afterwards the item may be gone. */
   if (self->debug)
-    item->klass->describe (item, &description);
+    loop_ready_item_describe (item, &description);
 
-  item->klass->run (self, item);
+  run_item (item);
 
   ended = loop_clock_now ();
   loop_histogram_record (&self->metrics.duration, ended - started);
@@ -94,42 +220,53 @@ run_batch (LoopEventLoop *self)
   for (;;)
     {
       LoopReadyItem *item;
+      gboolean is_dropped;
 
       loop_event_loop_enter (self);
       item = loop_ready_queue_pop (&self->batch);
-      if (item != NULL)
-        {
-          self->current.item = item;
-          self->current.started = now;
-          self->metrics.callbacks++;
-        }
-      loop_event_loop_leave (self);
-
       if (item == NULL)
         break;
+      if (item->kind == LOOP_ITEM_CALLS)
+        item = &loop_event_loop_next_call (self, (LoopCallBatch *) item, &self->batch)->item;
+      self->current.item = item;
+      self->current.started = now;
+      loop_event_loop_leave (self);
+
+      is_dropped = needs_drop (item);
 
       if (G_UNLIKELY (is_timed))
         now = run_timed (self, item, now);
       else
-        item->klass->run (self, item);
+        run_item (item);
 
-      loop_event_loop_enter (self);
-      self->current = outer;
-      loop_event_loop_leave (self);
-
-      item->klass->done (self, item);
+      if (is_dropped)
+        {
+          loop_event_loop_enter (self);
+          self->current = outer;
+          loop_event_loop_leave (self);
+          drop_item (self, item);
+        }
 
       /* The clock is read once in a while: a callback of this loop takes nanoseconds. */
-      if (G_UNLIKELY ((++n & 63) == 0))
+      n++;
+      if (G_UNLIKELY ((n & 63) == 0))
         {
           gint64 checked = loop_clock_now ();
 
           if (begun == 0)
             begun = checked;
           else if (checked - begun > MAX_BATCH_NS)
-            break;
+            {
+              loop_event_loop_enter (self);
+              break;
+            }
         }
     }
+
+  /* In the section that the last turn began. */
+  self->current = outer;
+  self->metrics.callbacks += n;
+  loop_event_loop_leave (self);
 
   if (is_timed && outer.item == NULL)
     self->metrics.busy_ns += now - begun;
@@ -269,8 +406,10 @@ get_timeout (LoopEventLoop *self, gboolean may_block, int timeout_ms)
   gint64 timeout_ns = timeout_ms < 0 ? -1 : (gint64) timeout_ms * 1000000;
   gint64 next;
 
+  /* Looking costs less than falling asleep, which other threads' processors have to be told. */
   if (!may_block || timeout_ms == 0 || !loop_ready_queue_is_empty (&self->ready) ||
-      !loop_ready_queue_is_empty (&self->batch) || !loop_incoming_fall_asleep (self->incoming))
+      !loop_ready_queue_is_empty (&self->batch) || !loop_incoming_is_empty (self->incoming) ||
+      !loop_incoming_fall_asleep (self->incoming))
     return 0;
 
   next = loop_timer_heap_next (&self->timers);
@@ -316,7 +455,8 @@ iterate (LoopEventLoop *self, gboolean may_block, GError **error)
 
   status = wait_for_events (self, n_fds, timeout_ns);
 
-  loop_incoming_wake_up (self->incoming);
+  if (timeout_ns != 0)
+    loop_incoming_wake_up (self->incoming);
   loop_event_loop_enter (self);
   self->is_polling = FALSE;
   if (G_UNLIKELY (is_timed))
@@ -404,6 +544,22 @@ run (LoopEventLoop *self, GError **error)
   return TRUE;
 }
 
+/*
+ * The kernel may delay a thread's timeouts by its slack, 50 µs unless something else is
+ * set, to wake up less often: half of how late a timer is otherwise.
+ *
+ * Returns: the slack that the thread had
+ */
+static int
+set_timer_slack (int ns)
+{
+  int previous = prctl (PR_GET_TIMERSLACK, 0, 0, 0, 0);
+
+  prctl (PR_SET_TIMERSLACK, (unsigned long) ns, 0, 0, 0);
+
+  return previous;
+}
+
 static gboolean
 begin_run (LoopEventLoop *self, GError **error)
 {
@@ -459,6 +615,7 @@ loop_event_loop_run_forever_full (LoopEventLoop *self, GError **error)
 {
   LoopEventLoop *previous;
   gboolean success;
+  int timer_slack;
 
   g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
@@ -475,7 +632,9 @@ loop_event_loop_run_forever_full (LoopEventLoop *self, GError **error)
   __atomic_store_n (&self->thread, loop_thread_self (), __ATOMIC_RELAXED);
   loop_event_loop_leave (self);
 
+  timer_slack = set_timer_slack (1);
   success = run (self, error);
+  set_timer_slack (timer_slack);
 
   loop_event_loop_enter (self);
   __atomic_store_n (&self->thread, NULL, __ATOMIC_RELAXED);

@@ -448,16 +448,18 @@ discard_queue (LoopEventLoop *self, LoopReadyQueue *queue)
     {
       loop_event_loop_enter (self);
       item = loop_ready_queue_pop (queue);
+      if (item != NULL && item->kind == LOOP_ITEM_CALLS)
+        item = &loop_event_loop_next_call (self, (LoopCallBatch *) item, queue)->item;
       loop_event_loop_leave (self);
 
       if (item == NULL)
         break;
 
       /* A watch in the queue is its owner's: it was told with the others. */
-      if (item->klass != &loop_handle_item_class)
+      if (item->kind != LOOP_ITEM_HANDLE)
         continue;
 
-      ((LoopHandle *) item)->state = LOOP_HANDLE_CANCELLED;
+      ((LoopHandle *) item)->item.handle_state = LOOP_HANDLE_CANCELLED;
       loop_handle_discard ((LoopHandle *) item, &self->pool);
     }
 }
@@ -470,11 +472,11 @@ discard_timers (LoopEventLoop *self)
       LoopTimerHandle *timer;
 
       loop_event_loop_enter (self);
-      timer = self->timers.entries[self->timers.length - 1].handle;
+      timer = loop_timer_heap_get (&self->timers, self->timers.length - 1);
       loop_timer_heap_remove (&self->timers, timer);
       loop_event_loop_leave (self);
 
-      timer->parent.state = LOOP_HANDLE_CANCELLED;
+      timer->parent.item.handle_state = LOOP_HANDLE_CANCELLED;
       loop_handle_discard (&timer->parent, &self->pool);
     }
 }
@@ -530,6 +532,8 @@ loop_close_hook_remove (LoopCloseHook *hook)
 gboolean
 loop_event_loop_close_full (LoopEventLoop *self, GError **error)
 {
+  LoopCallBatch *batch;
+
   g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
@@ -546,15 +550,10 @@ loop_event_loop_close_full (LoopEventLoop *self, GError **error)
 
   loop_event_loop_enter (self);
   self->is_closed = TRUE;
+  batch = loop_incoming_close (self->incoming);
+  if (batch != NULL)
+    loop_ready_queue_push (&self->ready, &batch->item);
   loop_event_loop_leave (self);
-
-  for (LoopHandle *handle = loop_incoming_close (self->incoming), *next; handle != NULL; handle = next)
-    {
-      next = (LoopHandle *) handle->item.next;
-      handle->item.next = NULL;
-      handle->state = LOOP_HANDLE_CANCELLED;
-      loop_handle_discard (handle, &self->pool);
-    }
 
   while (self->close_hooks.next != &self->close_hooks)
     {
@@ -799,32 +798,18 @@ loop_event_loop_unref_later (LoopEventLoop *self, gpointer object)
     g_object_unref (object);
 }
 
-/* The shared buffer, or one of its own for a callback that runs inside another's use of it. */
+/* The shared buffer is made on first use, and is not to be had inside another's use of it. */
 guint8 *
-loop_event_loop_take_read_buffer (LoopEventLoop *self, gsize *size, gboolean *is_shared)
+loop_event_loop_make_read_buffer (LoopEventLoop *self, gsize *size, gboolean *is_shared)
 {
-  *is_shared = !self->read_buffer_in_use;
-
-  if (!*is_shared)
+  if (self->read_buffer_in_use)
     {
+      *is_shared = FALSE;
       *size = LOOP_READ_BUFFER_SIZE / 4;
       return g_malloc (*size);
     }
 
-  if (self->read_buffer == NULL)
-    self->read_buffer = g_malloc (LOOP_READ_BUFFER_SIZE);
+  self->read_buffer = g_malloc (LOOP_READ_BUFFER_SIZE);
 
-  self->read_buffer_in_use = TRUE;
-  *size = LOOP_READ_BUFFER_SIZE;
-
-  return self->read_buffer;
-}
-
-void
-loop_event_loop_return_read_buffer (LoopEventLoop *self, guint8 *buffer, gboolean is_shared)
-{
-  if (is_shared)
-    self->read_buffer_in_use = FALSE;
-  else
-    g_free (buffer);
+  return loop_event_loop_take_read_buffer (self, size, is_shared);
 }

@@ -30,19 +30,20 @@ struct _LoopHandle
   LoopCallback callback;
   gpointer user_data;
   GDestroyNotify notify;
+  guint32 heap_slot; /* of a timer */
+
+  /* Here ends what is needed to schedule, run and cancel: it has the size of a cache line. */
   guint64 id;
-  const char *name;
-  int ref_count;
-  guint8 state;
-  guint8 is_timer;
+  const char *name; /* only valid with `item.handle_has_name` */
 };
+
+G_STATIC_ASSERT (G_STRUCT_OFFSET (struct _LoopHandle, id) == 64);
 
 /* Every handle is allocated as a timer handle, so that one pool serves both. */
 struct _LoopTimerHandle
 {
   LoopHandle parent;
   gint64 when;
-  guint heap_index;
 };
 
 /* Free handles for reuse. It belongs to one loop and to its thread. */
@@ -52,11 +53,8 @@ typedef struct
   guint n_free;
 } LoopHandlePool;
 
-/* How many free handles a loop keeps: 4,096 of them are half a megabyte. */
+/* How many free handles a loop keeps at most: 4,096 of them are 400 kB. */
 #define LOOP_HANDLE_POOL_MAX 4096
-
-G_GNUC_INTERNAL
-extern const LoopReadyItemClass loop_handle_item_class;
 
 G_GNUC_INTERNAL
 LoopHandle *loop_handle_new_unpooled (LoopCallback callback, gpointer user_data, GDestroyNotify notify);
@@ -72,14 +70,10 @@ char *loop_describe_function (gpointer function);
 static inline LoopHandle *
 loop_handle_init (LoopHandle *self, LoopCallback callback, gpointer user_data, GDestroyNotify notify)
 {
-  self->item.prev = self->item.next = NULL;
-  self->item.klass = &loop_handle_item_class;
+  self->item = (LoopReadyItem) { .kind = LOOP_ITEM_HANDLE, .handle_ref_count = 1 };
   self->callback = callback;
   self->user_data = user_data;
   self->notify = notify;
-  self->name = NULL;
-  self->ref_count = 1;
-  self->is_timer = FALSE;
 
   return self;
 }
@@ -98,12 +92,27 @@ loop_handle_pool_take (LoopHandlePool *pool, LoopCallback callback, gpointer use
   return loop_handle_init (self, callback, user_data, notify);
 }
 
+static inline const char *
+loop_handle_peek_name (const LoopHandle *self)
+{
+  return __atomic_load_n (&self->item.handle_has_name, __ATOMIC_ACQUIRE) ? self->name : NULL;
+}
+
+/* @name is a static or interned string. */
+static inline void
+loop_handle_take_name (LoopHandle *self, const char *name)
+{
+  self->name = name;
+  __atomic_store_n (&self->item.handle_has_name, name != NULL, __ATOMIC_RELEASE);
+}
+
 /* Drops the loop's own reference. On the loop thread, with the handle no longer pending. */
 static inline void
 loop_handle_release (LoopHandle *self, LoopHandlePool *pool)
 {
   /* With one reference left, it is ours: nobody else can take another one. */
-  if (G_LIKELY (__atomic_load_n (&self->ref_count, __ATOMIC_ACQUIRE) == 1) && pool->n_free < LOOP_HANDLE_POOL_MAX)
+  if (G_LIKELY (__atomic_load_n (&self->item.handle_ref_count, __ATOMIC_ACQUIRE) == 1) &&
+      pool->n_free < LOOP_HANDLE_POOL_MAX)
     {
       self->item.next = (LoopReadyItem *) pool->free;
       pool->free = self;

@@ -19,45 +19,10 @@
  */
 G_DEFINE_BOXED_TYPE (LoopHandle, loop_handle, loop_handle_ref, loop_handle_unref)
 
-static void
-handle_run (LoopEventLoop *loop, LoopReadyItem *item)
-{
-  LoopHandle *self = (LoopHandle *) item;
-
-  self->state = LOOP_HANDLE_RUNNING;
-  self->callback (self->user_data);
-
-  if (self->notify != NULL)
-    self->notify (self->user_data);
-
-  self->state = LOOP_HANDLE_DONE;
-  self->loop = NULL;
-}
-
-static void
-handle_done (LoopEventLoop *loop, LoopReadyItem *item)
-{
-  loop_handle_release ((LoopHandle *) item, &loop->pool);
-}
-
-static void
-handle_describe (const LoopReadyItem *item, LoopDescription *description)
-{
-  const LoopHandle *self = (const LoopHandle *) item;
-
-  description->id = self->id;
-  description->kind = self->is_timer ? "timer" : "handle";
-  description->name = self->name;
-  description->function = (gpointer) self->callback;
-  description->when = self->is_timer ? ((const LoopTimerHandle *) self)->when : 0;
-}
-
-const LoopReadyItemClass loop_handle_item_class = { handle_run, handle_done, handle_describe };
-
 LoopHandle *
 loop_handle_new_unpooled (LoopCallback callback, gpointer user_data, GDestroyNotify notify)
 {
-  return loop_handle_init ((LoopHandle *) g_new (LoopTimerHandle, 1), callback, user_data, notify);
+  return loop_handle_init (g_malloc (sizeof (LoopTimerHandle)), callback, user_data, notify);
 }
 
 void
@@ -101,7 +66,7 @@ loop_handle_ref (LoopHandle *self)
 {
   g_return_val_if_fail (self != NULL, NULL);
 
-  __atomic_fetch_add (&self->ref_count, 1, __ATOMIC_RELAXED);
+  __atomic_fetch_add (&self->item.handle_ref_count, 1, __ATOMIC_RELAXED);
 
   return self;
 }
@@ -117,7 +82,7 @@ loop_handle_unref (LoopHandle *self)
 {
   g_return_if_fail (self != NULL);
 
-  if (__atomic_fetch_sub (&self->ref_count, 1, __ATOMIC_ACQ_REL) == 1)
+  if (__atomic_fetch_sub (&self->item.handle_ref_count, 1, __ATOMIC_ACQ_REL) == 1)
     g_free (self);
 }
 
@@ -137,7 +102,8 @@ loop_handle_cancel (LoopHandle *self)
   g_return_if_fail (self != NULL);
 
   loop = self->loop;
-  if (loop == NULL || self->state == LOOP_HANDLE_RUNNING || self->state == LOOP_HANDLE_CANCELLED)
+  if (loop == NULL || self->item.handle_state == LOOP_HANDLE_RUNNING ||
+      self->item.handle_state == LOOP_HANDLE_CANCELLED)
     return;
 
   if (G_UNLIKELY (loop->debug))
@@ -152,7 +118,7 @@ loop_handle_cancel (LoopHandle *self)
     }
 
   loop_event_loop_enter (loop);
-  switch ((LoopHandleState) self->state)
+  switch ((LoopHandleState) self->item.handle_state)
     {
     case LOOP_HANDLE_READY:
       loop_ready_item_unqueue (&self->item);
@@ -170,7 +136,7 @@ loop_handle_cancel (LoopHandle *self)
     default:
       g_assert_not_reached ();
     }
-  self->state = LOOP_HANDLE_CANCELLED;
+  self->item.handle_state = LOOP_HANDLE_CANCELLED;
   loop_event_loop_leave (loop);
 
   if (is_queued)
@@ -190,7 +156,7 @@ loop_handle_cancelled (LoopHandle *self)
 {
   g_return_val_if_fail (self != NULL, FALSE);
 
-  return self->state == LOOP_HANDLE_CANCELLED;
+  return self->item.handle_state == LOOP_HANDLE_CANCELLED;
 }
 
 /**
@@ -223,7 +189,7 @@ loop_handle_set_name (LoopHandle *self, const char *name)
 {
   g_return_if_fail (self != NULL);
 
-  __atomic_store_n (&self->name, g_intern_string (name), __ATOMIC_RELEASE);
+  loop_handle_take_name (self, g_intern_string (name));
 }
 
 /**
@@ -239,7 +205,7 @@ loop_handle_get_name (LoopHandle *self)
 {
   g_return_val_if_fail (self != NULL, NULL);
 
-  return self->name;
+  return loop_handle_peek_name (self);
 }
 
 /**
@@ -258,7 +224,7 @@ loop_handle_describe (LoopHandle *self)
 
   g_return_val_if_fail (self != NULL, NULL);
 
-  self->item.klass->describe (&self->item, &description);
+  loop_ready_item_describe (&self->item, &description);
 
   return loop_description_to_string (&description);
 }

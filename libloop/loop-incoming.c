@@ -10,8 +10,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* What `head` points to once the loop is closed. */
-static LoopHandle closed_mark;
+/* An array that a burst has made larger than this is not kept. */
+#define MAX_SPARE_CAPACITY 16384
 
 LoopIncoming *
 loop_incoming_new (GError **error)
@@ -28,6 +28,7 @@ loop_incoming_new (GError **error)
   self = g_new0 (LoopIncoming, 1);
   self->ref_count = 1;
   self->wakeup_fd = fd;
+  pthread_mutex_init (&self->mutex, NULL);
 
   return self;
 }
@@ -46,87 +47,143 @@ loop_incoming_unref (LoopIncoming *self)
   if (!g_atomic_int_dec_and_test (&self->ref_count))
     return;
 
-  g_assert (self->head == NULL || self->head == &closed_mark);
+  g_assert (self->n_calls == 0);
 
   close (self->wakeup_fd);
+  pthread_mutex_destroy (&self->mutex);
+  g_free (self->calls);
+  g_free (self->spare);
   g_free (self);
 }
 
-/*
- * Pushes @handle, which the loop owns from then on, and wakes the loop if it may be
- * asleep. From any thread.
- *
- * Returns: %FALSE when the loop is closed; @handle then still belongs to the caller
- */
-gboolean
-loop_incoming_post (LoopIncoming *self, LoopHandle *handle)
+static void
+write_wakeup (LoopIncoming *self)
 {
-  LoopHandle *head = __atomic_load_n (&self->head, __ATOMIC_RELAXED);
+  guint64 one = 1;
+  gssize written;
 
   do
+    written = write (self->wakeup_fd, &one, sizeof one);
+  while (written < 0 && errno == EINTR);
+
+  /* EAGAIN says that the counter is at its maximum: the loop is being woken already. */
+  if (written < 0 && errno != EAGAIN)
     {
-      if (head == &closed_mark)
-        return FALSE;
-      handle->item.next = (LoopReadyItem *) head;
+      g_critical ("Could not wake the event loop: %s", g_strerror (errno));
+      /* Let the next post try again rather than believe the loop awake. */
+      __atomic_store_n (&self->is_asleep, 1, __ATOMIC_SEQ_CST);
     }
-  while (!__atomic_compare_exchange_n (&self->head, &head, handle, TRUE, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+}
 
-  /* Pairs with loop_incoming_fall_asleep(): either it sees our handle or we see it asleep. */
-  if (__atomic_load_n (&self->asleep, __ATOMIC_SEQ_CST) && __atomic_exchange_n (&self->asleep, 0, __ATOMIC_SEQ_CST))
+/*
+ * Appends @call, which gets an id, and wakes the loop if it may be asleep. From any
+ * thread.
+ *
+ * Returns: %FALSE when the loop is closed; what @call has is then still the caller's
+ */
+gboolean
+loop_incoming_post (LoopIncoming *self, LoopIncomingCall call)
+{
+  pthread_mutex_lock (&self->mutex);
+
+  if (G_UNLIKELY (self->is_closed))
     {
-      guint64 one = 1;
-      gssize written;
-
-      do
-        written = write (self->wakeup_fd, &one, sizeof one);
-      while (written < 0 && errno == EINTR);
-
-      /* EAGAIN says that the counter is at its maximum: the loop is being woken already. */
-      if (written < 0 && errno != EAGAIN)
-        {
-          g_critical ("Could not wake the event loop: %s", g_strerror (errno));
-          /* Let the next post try again rather than believe the loop awake. */
-          __atomic_store_n (&self->asleep, 1, __ATOMIC_SEQ_CST);
-        }
+      pthread_mutex_unlock (&self->mutex);
+      return FALSE;
     }
+
+  if (G_UNLIKELY (self->n_calls == self->capacity))
+    {
+      self->capacity = MAX (64, self->capacity * 2);
+      self->calls = g_renew (LoopIncomingCall, self->calls, self->capacity);
+    }
+
+  call.id = loop_id_block_take (&self->ids);
+  if (call.callback == NULL)
+    call.handle->id = call.id;
+  self->calls[self->n_calls] = call;
+  __atomic_store_n (&self->n_calls, self->n_calls + 1, __ATOMIC_SEQ_CST);
+
+  pthread_mutex_unlock (&self->mutex);
+
+  /* Pairs with loop_incoming_fall_asleep(): either it sees our call or we see it asleep. */
+  if (__atomic_load_n (&self->is_asleep, __ATOMIC_SEQ_CST) &&
+      __atomic_exchange_n (&self->is_asleep, 0, __ATOMIC_SEQ_CST))
+    write_wakeup (self);
 
   return TRUE;
 }
 
-static LoopHandle *
-reverse (LoopHandle *head)
+static LoopCallBatch *
+take_locked (LoopIncoming *self)
 {
-  LoopHandle *reversed = NULL;
+  LoopCallBatch *batch;
 
-  while (head != NULL)
-    {
-      LoopHandle *next = (LoopHandle *) head->item.next;
-
-      head->item.next = (LoopReadyItem *) reversed;
-      reversed = head;
-      head = next;
-    }
-
-  return reversed;
-}
-
-/* Takes all that was posted, the oldest first, linked through `item.next`. Loop thread only. */
-LoopHandle *
-loop_incoming_take (LoopIncoming *self)
-{
-  if (self->head == &closed_mark)
+  if (self->n_calls == 0)
     return NULL;
 
-  return reverse (__atomic_exchange_n (&self->head, NULL, __ATOMIC_ACQUIRE));
+  batch = g_new (LoopCallBatch, 1);
+  *batch = (LoopCallBatch) {
+    .item.kind = LOOP_ITEM_CALLS,
+    .calls = self->calls,
+    .n_calls = self->n_calls,
+    .capacity = self->capacity,
+  };
+
+  self->calls = g_steal_pointer (&self->spare);
+  self->capacity = self->spare_capacity;
+  self->spare_capacity = 0;
+  __atomic_store_n (&self->n_calls, 0, __ATOMIC_RELAXED);
+
+  return batch;
+}
+
+/*
+ * Takes all calls, the oldest first. Loop thread only.
+ *
+ * Returns: (nullable): the calls
+ */
+LoopCallBatch *
+loop_incoming_take (LoopIncoming *self)
+{
+  LoopCallBatch *batch;
+
+  pthread_mutex_lock (&self->mutex);
+  batch = take_locked (self);
+  pthread_mutex_unlock (&self->mutex);
+
+  return batch;
 }
 
 /* As loop_incoming_take(), and refuses all posts from now on. */
-LoopHandle *
+LoopCallBatch *
 loop_incoming_close (LoopIncoming *self)
 {
-  LoopHandle *head = __atomic_exchange_n (&self->head, &closed_mark, __ATOMIC_ACQ_REL);
+  LoopCallBatch *batch;
 
-  return head == &closed_mark ? NULL : reverse (head);
+  pthread_mutex_lock (&self->mutex);
+  self->is_closed = TRUE;
+  batch = take_locked (self);
+  pthread_mutex_unlock (&self->mutex);
+
+  return batch;
+}
+
+/* Frees a batch whose calls have all been made handles of. Loop thread only. */
+void
+loop_incoming_retire (LoopIncoming *self, LoopCallBatch *batch)
+{
+  if (self->spare == NULL && batch->capacity <= MAX_SPARE_CAPACITY)
+    {
+      self->spare = batch->calls;
+      self->spare_capacity = batch->capacity;
+    }
+  else
+    {
+      g_free (batch->calls);
+    }
+
+  g_free (batch);
 }
 
 /*
@@ -137,9 +194,9 @@ loop_incoming_close (LoopIncoming *self)
 gboolean
 loop_incoming_fall_asleep (LoopIncoming *self)
 {
-  __atomic_store_n (&self->asleep, 1, __ATOMIC_SEQ_CST);
+  __atomic_store_n (&self->is_asleep, 1, __ATOMIC_SEQ_CST);
 
-  if (__atomic_load_n (&self->head, __ATOMIC_SEQ_CST) != NULL)
+  if (__atomic_load_n (&self->n_calls, __ATOMIC_SEQ_CST) > 0)
     {
       loop_incoming_wake_up (self);
       return FALSE;
@@ -148,11 +205,15 @@ loop_incoming_fall_asleep (LoopIncoming *self)
   return TRUE;
 }
 
-/* The newest handle, for an inspector that holds the guard: none of them can go away. */
-LoopHandle *
-loop_incoming_peek (LoopIncoming *self)
+/* The mutex is never held by a thread that waits for the guard. */
+void
+loop_incoming_foreach (LoopIncoming *self, LoopIncomingFunc function, gpointer user_data)
 {
-  LoopHandle *head = __atomic_load_n (&self->head, __ATOMIC_ACQUIRE);
-
-  return head == &closed_mark ? NULL : head;
+  pthread_mutex_lock (&self->mutex);
+  for (guint i = 0; i < self->n_calls; i++)
+    {
+      if (self->calls[i].callback != NULL || self->calls[i].handle->item.handle_state == LOOP_HANDLE_INCOMING)
+        function (&self->calls[i], user_data);
+    }
+  pthread_mutex_unlock (&self->mutex);
 }

@@ -78,14 +78,42 @@ fail_not_found (Action *self, const char *what)
                what, self->id);
 }
 
-static LoopHandle *
-find_in_queue (LoopReadyQueue *queue, guint64 id)
+/* Makes handles of all calls in @queue that are none yet, so that each can be cancelled. */
+static void
+unpack_calls (LoopEventLoop *loop, LoopReadyQueue *queue)
 {
+  LoopReadyQueue unpacked;
+  LoopReadyItem *item;
+
+  loop_ready_queue_init (&unpacked);
+
+  loop_event_loop_enter (loop);
+  while ((item = loop_ready_queue_pop (queue)) != NULL)
+    {
+      if (item->kind == LOOP_ITEM_CALLS)
+        {
+          LoopHandle *handle = loop_event_loop_next_call (loop, (LoopCallBatch *) item, queue);
+
+          if (handle->item.handle_state == LOOP_HANDLE_INCOMING)
+            handle->item.handle_state = LOOP_HANDLE_READY;
+          item = &handle->item;
+        }
+      loop_ready_queue_push (&unpacked, item);
+    }
+  loop_ready_queue_splice (queue, &unpacked);
+  loop_event_loop_leave (loop);
+}
+
+static LoopHandle *
+find_in_queue (LoopEventLoop *loop, LoopReadyQueue *queue, guint64 id)
+{
+  unpack_calls (loop, queue);
+
   for (LoopReadyItem *item = queue->head.next; item != &queue->head; item = item->next)
     {
       LoopHandle *handle = (LoopHandle *) item;
 
-      if (item->klass == &loop_handle_item_class && handle->id == id)
+      if (item->kind == LOOP_ITEM_HANDLE && handle->id == id && handle->item.handle_state == LOOP_HANDLE_READY)
         return handle;
     }
 
@@ -95,15 +123,15 @@ find_in_queue (LoopReadyQueue *queue, guint64 id)
 static LoopHandle *
 find_handle (LoopEventLoop *loop, guint64 id)
 {
-  LoopHandle *handle = find_in_queue (&loop->batch, id);
+  LoopHandle *handle = find_in_queue (loop, &loop->batch, id);
 
   if (handle == NULL)
-    handle = find_in_queue (&loop->ready, id);
+    handle = find_in_queue (loop, &loop->ready, id);
 
   for (guint i = 0; handle == NULL && i < loop->timers.length; i++)
     {
-      if (loop->timers.entries[i].handle->parent.id == id)
-        handle = &loop->timers.entries[i].handle->parent;
+      if (loop_timer_heap_get (&loop->timers, i)->parent.id == id)
+        handle = &loop_timer_heap_get (&loop->timers, i)->parent;
     }
 
   return handle;

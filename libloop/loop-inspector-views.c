@@ -194,7 +194,7 @@ offer_item (LoopRowPage *page, const LoopReadyItem *item, const char *state)
   LoopDescription description = { .fd = -1 };
   LoopRow row = { .fd = -1, .state = state };
 
-  item->klass->describe (item, &description);
+  loop_ready_item_describe (item, &description);
   row.id = description.id;
   row.kind = description.kind;
   row.name = description.name;
@@ -205,10 +205,49 @@ offer_item (LoopRowPage *page, const LoopReadyItem *item, const char *state)
 }
 
 static void
+offer_call (const LoopIncomingCall *call, const char *state, LoopRowPage *page)
+{
+  LoopRow row = { .id = call->id, .kind = "handle", .state = state, .fd = -1 };
+
+  if (call->callback != NULL)
+    {
+      row.function = (gpointer) call->callback;
+    }
+  else
+    {
+      row.name = loop_handle_peek_name (call->handle);
+      row.function = (gpointer) call->handle->callback;
+    }
+
+  offer (page, &row);
+}
+
+static void
+offer_incoming (const LoopIncomingCall *call, gpointer user_data)
+{
+  offer_call (call, "incoming", user_data);
+}
+
+static void
+offer_calls (const LoopCallBatch *batch, LoopRowPage *page)
+{
+  for (guint i = batch->next; i < batch->n_calls; i++)
+    {
+      if (batch->calls[i].callback != NULL || batch->calls[i].handle->item.handle_state == LOOP_HANDLE_INCOMING)
+        offer_call (&batch->calls[i], "ready", page);
+    }
+}
+
+static void
 collect_queue (LoopReadyQueue *queue, LoopRowPage *page)
 {
   for (LoopReadyItem *item = queue->head.next; item != &queue->head; item = item->next)
-    offer_item (page, item, "ready");
+    {
+      if (item->kind == LOOP_ITEM_CALLS)
+        offer_calls ((const LoopCallBatch *) item, page);
+      else
+        offer_item (page, item, "ready");
+    }
 }
 
 static void
@@ -220,15 +259,8 @@ collect_handles (LoopEventLoop *loop, LoopRowPage *page)
   collect_queue (&loop->batch, page);
   collect_queue (&loop->ready, page);
 
-  if (loop->incoming == NULL)
-    return;
-
-  for (LoopHandle *handle = loop_incoming_peek (loop->incoming); handle != NULL;
-       handle = (LoopHandle *) handle->item.next)
-    {
-      if (handle->state == LOOP_HANDLE_INCOMING)
-        offer_item (page, &handle->item, "incoming");
-    }
+  if (loop->incoming != NULL)
+    loop_incoming_foreach (loop->incoming, offer_incoming, page);
 }
 
 static void
@@ -237,11 +269,11 @@ collect_timers (LoopEventLoop *loop, LoopRowPage *page)
   for (guint i = 0; i < loop->timers.length; i++)
     {
       const LoopTimerEntry *entry = &loop->timers.entries[i];
-      const LoopHandle *handle = &entry->handle->parent;
+      const LoopHandle *handle = &loop_timer_heap_get (&loop->timers, i)->parent;
       LoopRow row = {
         .id = handle->id,
         .when = entry->when,
-        .name = handle->name,
+        .name = loop_handle_peek_name (handle),
         .function = (gpointer) handle->callback,
         .fd = -1,
       };
@@ -555,7 +587,7 @@ loop_state_snapshot_take (LoopStateSnapshot *self, LoopEventLoop *loop)
   if (loop->current.item != NULL)
     {
       self->has_current = TRUE;
-      loop->current.item->klass->describe (loop->current.item, &self->current);
+      loop_ready_item_describe (loop->current.item, &self->current);
       if (loop->current.started != 0)
         self->seconds = loop_clock_to_seconds (loop_clock_now () - loop->current.started);
     }

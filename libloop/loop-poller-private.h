@@ -53,6 +53,21 @@ struct _LoopWatch
   guint8 is_dirty;
 };
 
+static inline LoopWatch *
+loop_watch_from_reader (const LoopReadyItem *item)
+{
+  return (LoopWatch *) ((char *) item - G_STRUCT_OFFSET (LoopWatch, reader));
+}
+
+static inline LoopWatch *
+loop_watch_from_writer (const LoopReadyItem *item)
+{
+  return (LoopWatch *) ((char *) item - G_STRUCT_OFFSET (LoopWatch, writer));
+}
+
+G_GNUC_INTERNAL
+void loop_watch_report_failure (LoopWatch *watch);
+
 /*
  * One epoll set. Changes of interest are gathered and told to the kernel before the
  * next wait. An event carries the generation of its watch beside the descriptor, so

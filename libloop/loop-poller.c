@@ -29,76 +29,23 @@ control (LoopPoller *self, int operation, int fd, guint32 events, guint32 genera
   return epoll_ctl (self->epoll_fd, operation, fd, &event) == 0 ? 0 : errno;
 }
 
-static void
-reader_run (LoopEventLoop *loop, LoopReadyItem *item)
+/* The watch could not be told to the kernel: its owner learns of that in the place of an event. */
+void
+loop_watch_report_failure (LoopWatch *watch)
 {
-  LoopWatch *watch = (LoopWatch *) ((char *) item - G_STRUCT_OFFSET (LoopWatch, reader));
+  g_autoptr (GError) error = NULL;
 
-  if (G_UNLIKELY (watch->poll_errno != 0))
-    {
-      GError *error = NULL;
-
-      loop_set_error_from_errno (&error, watch->poll_errno, "Could not watch file descriptor %d", watch->fd);
-      watch->poll_errno = 0;
-      watch->klass->failed (watch, error);
-      g_error_free (error);
-      return;
-    }
-
-  watch->klass->readable (watch);
+  loop_set_error_from_errno (&error, watch->poll_errno, "Could not watch file descriptor %d", watch->fd);
+  watch->poll_errno = 0;
+  watch->klass->failed (watch, error);
 }
-
-static void
-reader_done (LoopEventLoop *loop, LoopReadyItem *item)
-{
-  LoopWatch *watch = (LoopWatch *) ((char *) item - G_STRUCT_OFFSET (LoopWatch, reader));
-
-  if (watch->klass->done != NULL)
-    watch->klass->done (watch);
-}
-
-static void
-reader_describe (const LoopReadyItem *item, LoopDescription *description)
-{
-  const LoopWatch *watch = (const LoopWatch *) ((const char *) item - G_STRUCT_OFFSET (LoopWatch, reader));
-
-  watch->klass->describe (watch, FALSE, description);
-}
-
-static void
-writer_run (LoopEventLoop *loop, LoopReadyItem *item)
-{
-  LoopWatch *watch = (LoopWatch *) ((char *) item - G_STRUCT_OFFSET (LoopWatch, writer));
-
-  watch->klass->writable (watch);
-}
-
-static void
-writer_done (LoopEventLoop *loop, LoopReadyItem *item)
-{
-  LoopWatch *watch = (LoopWatch *) ((char *) item - G_STRUCT_OFFSET (LoopWatch, writer));
-
-  if (watch->klass->done != NULL)
-    watch->klass->done (watch);
-}
-
-static void
-writer_describe (const LoopReadyItem *item, LoopDescription *description)
-{
-  const LoopWatch *watch = (const LoopWatch *) ((const char *) item - G_STRUCT_OFFSET (LoopWatch, writer));
-
-  watch->klass->describe (watch, TRUE, description);
-}
-
-static const LoopReadyItemClass reader_class = { reader_run, reader_done, reader_describe };
-static const LoopReadyItemClass writer_class = { writer_run, writer_done, writer_describe };
 
 void
 loop_watch_init (LoopWatch *watch, const LoopWatchClass *klass, guint64 id)
 {
   *watch = (LoopWatch) {
-    .reader.klass = &reader_class,
-    .writer.klass = &writer_class,
+    .reader.kind = LOOP_ITEM_READER,
+    .writer.kind = LOOP_ITEM_WRITER,
     .klass = klass,
     .id = id,
     .fd = -1,

@@ -7,7 +7,6 @@
 G_BEGIN_DECLS
 
 typedef struct _LoopReadyItem LoopReadyItem;
-typedef struct _LoopReadyItemClass LoopReadyItemClass;
 
 /* What an inspector is told of something that runs, or waits to run, on the loop. */
 typedef struct
@@ -20,22 +19,29 @@ typedef struct
   gint64 when;       /* deadline of a timer, or 0 */
 } LoopDescription;
 
-struct _LoopReadyItemClass
+/* What an item is a member of, and so how it is run. */
+typedef enum
 {
-  /* Runs user code: called on the loop thread, outside the guard. */
-  void (*run) (LoopEventLoop *loop, LoopReadyItem *item);
-  /* Drops what kept the item alive; called after run, when nothing points to it. */
-  void (*done) (LoopEventLoop *loop, LoopReadyItem *item);
-  /* Called under a hold of the guard by an inspector; takes no reference. */
-  void (*describe) (const LoopReadyItem *item, LoopDescription *description);
-};
+  LOOP_ITEM_HANDLE,
+  LOOP_ITEM_READER, /* the first item of a watch */
+  LOOP_ITEM_WRITER, /* the second */
+  LOOP_ITEM_CALLS,  /* calls that other threads posted */
+} LoopReadyItemKind;
 
-/* One thing to run. Intrusive: it is a member of a handle or of a watch. */
+/*
+ * One thing to run. Intrusive: it is the beginning of a handle or a member of a watch.
+ * The room behind `kind` is the handle's: with it, all of a handle that is needed to
+ * schedule and run it has the size of a cache line.
+ */
 struct _LoopReadyItem
 {
   LoopReadyItem *prev;
   LoopReadyItem *next;
-  const LoopReadyItemClass *klass;
+  guint8 kind;
+  guint8 handle_state;
+  guint8 handle_is_timer;
+  guint8 handle_has_name;
+  int handle_ref_count;
 };
 
 /* A circular list with @head as its sentinel. */
@@ -73,6 +79,17 @@ loop_ready_queue_push (LoopReadyQueue *self, LoopReadyItem *item)
   self->head.prev = item;
 }
 
+static inline void
+loop_ready_queue_push_front (LoopReadyQueue *self, LoopReadyItem *item)
+{
+  LoopReadyItem *first = self->head.next;
+
+  item->prev = &self->head;
+  item->next = first;
+  first->prev = item;
+  self->head.next = item;
+}
+
 /* Takes @item out of whichever queue it is in. */
 static inline void
 loop_ready_item_unqueue (LoopReadyItem *item)
@@ -108,5 +125,9 @@ loop_ready_queue_splice (LoopReadyQueue *self, LoopReadyQueue *other)
   self->head.prev = other->head.prev;
   loop_ready_queue_init (other);
 }
+
+/* Called under a hold of the guard by an inspector; takes no reference. */
+G_GNUC_INTERNAL
+void loop_ready_item_describe (const LoopReadyItem *item, LoopDescription *description);
 
 G_END_DECLS

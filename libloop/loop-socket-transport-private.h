@@ -37,10 +37,13 @@ struct _LoopSocketTransport
   LoopTransportLostFunc lost_func;
   GObject *lost_data;
 
-  guint is_connected : 1; /* connection_made was called */
-  guint is_closing : 1;
-  guint is_lost : 1; /* connection_lost is due or was called */
-  guint is_read_paused : 1;
+  /* The next three are looked at for each message. */
+  guint8 is_unwritable; /* closing, after write_eof(), or after a failed write */
+  guint8 is_read_paused;
+  guint8 is_closing;
+
+  guint is_connected : 1;     /* connection_made was called */
+  guint is_lost : 1;          /* connection_lost is due or was called */
   guint is_read_finished : 1; /* the peer sent its end of file */
   guint is_write_paused : 1;
   guint is_eof_due : 1;

@@ -19,25 +19,32 @@ G_DEFINE_FINAL_TYPE (LoopSocketTransport, loop_socket_transport, LOOP_TYPE_TRANS
 /* How many reads or writes one event may lead to, so that a fast peer leaves time for others. */
 #define MAX_CALLS_PER_EVENT 32
 
-static void
+static inline void
 add_relaxed (guint64 *counter, gsize n)
 {
   __atomic_store_n (counter, *counter + n, __ATOMIC_RELAXED);
 }
 
-static LoopSocketTransport *
+static inline LoopSocketTransport *
 from_watch (LoopWatch *watch)
 {
   return (LoopSocketTransport *) ((char *) watch - G_STRUCT_OFFSET (LoopSocketTransport, watch));
 }
 
-static LoopEventLoop *
+/* For the virtual functions, which are only called with our own instances. */
+static inline LoopSocketTransport *
+to_self (LoopTransport *transport)
+{
+  return (LoopSocketTransport *) transport;
+}
+
+static inline LoopEventLoop *
 get_loop (LoopSocketTransport *self)
 {
   return self->parent_instance.loop;
 }
 
-static LoopProtocol *
+static inline LoopProtocol *
 get_protocol (LoopSocketTransport *self)
 {
   return (LoopProtocol *) self->parent_instance.protocol;
@@ -178,7 +185,7 @@ force_close (LoopSocketTransport *self, GError *exception)
     }
 
   loop_write_buffer_clear (&self->buffer);
-  self->is_closing = TRUE;
+  self->is_closing = self->is_unwritable = TRUE;
   set_interest (self, LOOP_INTEREST_NONE);
   schedule_connection_lost (self, exception);
 }
@@ -218,13 +225,13 @@ read_some (LoopSocketTransport *self, gboolean until_empty)
     {
       gssize n = recv (self->fd, buffer, size, 0);
 
-      if (n > 0)
+      if (G_LIKELY (n > 0))
         {
           add_relaxed (&self->n_received, (gsize) n);
           self->iface->data_received (get_protocol (self), buffer, (gsize) n);
 
           /* A short read says that there is no more, without another system call to ask. */
-          if ((gsize) n < size && !until_empty)
+          if (G_LIKELY ((gsize) n < size && !until_empty))
             break;
           if (self->is_read_paused || self->is_closing)
             break;
@@ -273,6 +280,7 @@ fail_write (LoopSocketTransport *self, int saved_errno)
   if (self->write_error != NULL || self->is_lost)
     return;
 
+  self->is_unwritable = TRUE;
   loop_set_error_from_errno (&self->write_error, saved_errno, "Could not write to the connection");
   loop_write_buffer_clear (&self->buffer);
   set_interest (self, self->watch.wanted & ~LOOP_INTEREST_WRITE);
@@ -300,23 +308,11 @@ maybe_resume_protocol (LoopSocketTransport *self)
   self->iface->resume_writing (get_protocol (self));
 }
 
-/*
- * Writes @iov with as many calls as it takes, but not more than one event may lead to.
- *
- * Returns: how many bytes were written, or -1 when the connection failed
- */
-static gssize
-write_iov (LoopSocketTransport *self, struct iovec *iov, guint n_iov)
+/* What a call that sent @n bytes, or failed, means: the number of bytes, or -1 when the connection failed. */
+static inline gssize
+check_sent (LoopSocketTransport *self, gssize n)
 {
-  struct msghdr message = { .msg_iov = iov, .msg_iovlen = n_iov };
-  gssize n;
-
-  do
-    n = n_iov == 1 ? send (self->fd, iov[0].iov_base, iov[0].iov_len, MSG_NOSIGNAL)
-                   : sendmsg (self->fd, &message, MSG_NOSIGNAL);
-  while (n < 0 && errno == EINTR);
-
-  if (n >= 0)
+  if (G_LIKELY (n >= 0))
     {
       add_relaxed (&self->n_sent, (gsize) n);
       return n;
@@ -328,6 +324,31 @@ write_iov (LoopSocketTransport *self, struct iovec *iov, guint n_iov)
   fail_write (self, errno);
 
   return -1;
+}
+
+static inline gssize
+send_now (LoopSocketTransport *self, gconstpointer data, gsize length)
+{
+  gssize n;
+
+  do
+    n = send (self->fd, data, length, MSG_NOSIGNAL);
+  while (G_UNLIKELY (n < 0 && errno == EINTR));
+
+  return check_sent (self, n);
+}
+
+static gssize
+send_iov_now (LoopSocketTransport *self, struct iovec *iov, guint n_iov)
+{
+  struct msghdr message = { .msg_iov = iov, .msg_iovlen = n_iov };
+  gssize n;
+
+  do
+    n = sendmsg (self->fd, &message, MSG_NOSIGNAL);
+  while (n < 0 && errno == EINTR);
+
+  return check_sent (self, n);
 }
 
 static void
@@ -356,7 +377,7 @@ socket_transport_writable (LoopWatch *watch)
     {
       guint n_iov = loop_write_buffer_peek (&self->buffer, iov, G_N_ELEMENTS (iov));
       gsize wanted = 0;
-      gssize n = write_iov (self, iov, n_iov);
+      gssize n = send_iov_now (self, iov, n_iov);
 
       if (n < 0)
         return;
@@ -391,7 +412,7 @@ socket_transport_watch_closed (LoopWatch *watch)
     g_warning ("The event loop was closed with transport #%" G_GUINT64_FORMAT " still open",
                self->parent_instance.node.id);
 
-  self->is_closing = self->is_lost = TRUE;
+  self->is_closing = self->is_unwritable = self->is_lost = TRUE;
   let_go (self);
 }
 
@@ -418,7 +439,7 @@ static const LoopWatchClass socket_transport_watch_class = {
 static void
 loop_socket_transport_protocol_changed (LoopTransport *transport)
 {
-  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+  LoopSocketTransport *self = to_self (transport);
 
   self->iface = LOOP_PROTOCOL_GET_IFACE (transport->protocol);
 }
@@ -426,12 +447,12 @@ loop_socket_transport_protocol_changed (LoopTransport *transport)
 static void
 loop_socket_transport_close (LoopTransport *transport)
 {
-  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+  LoopSocketTransport *self = to_self (transport);
 
   if (self->is_closing)
     return;
 
-  self->is_closing = TRUE;
+  self->is_closing = self->is_unwritable = TRUE;
   stop_reading (self);
 
   if (self->buffer.size == 0 && self->write_error == NULL)
@@ -441,13 +462,13 @@ loop_socket_transport_close (LoopTransport *transport)
 static void
 loop_socket_transport_abort (LoopTransport *transport)
 {
-  force_close (LOOP_SOCKET_TRANSPORT (transport), NULL);
+  force_close (to_self (transport), NULL);
 }
 
 static gboolean
 loop_socket_transport_is_closing (LoopTransport *transport)
 {
-  return LOOP_SOCKET_TRANSPORT (transport)->is_closing;
+  return to_self (transport)->is_closing;
 }
 
 /* The GSocket owns the descriptor from then on. */
@@ -467,7 +488,7 @@ ensure_socket (LoopSocketTransport *self)
 static gboolean
 loop_socket_transport_get_extra_info (LoopTransport *transport, const char *name, GValue *value)
 {
-  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+  LoopSocketTransport *self = to_self (transport);
   GSocketAddress *address = NULL;
 
   if (g_str_equal (name, "socket"))
@@ -507,7 +528,7 @@ loop_socket_transport_get_extra_info (LoopTransport *transport, const char *name
 static void
 loop_socket_transport_pause_reading (LoopTransport *transport)
 {
-  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+  LoopSocketTransport *self = to_self (transport);
 
   if (self->is_read_paused || self->is_closing)
     return;
@@ -519,7 +540,7 @@ loop_socket_transport_pause_reading (LoopTransport *transport)
 static void
 loop_socket_transport_resume_reading (LoopTransport *transport)
 {
-  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+  LoopSocketTransport *self = to_self (transport);
 
   if (!self->is_read_paused || self->is_closing)
     return;
@@ -531,32 +552,25 @@ loop_socket_transport_resume_reading (LoopTransport *transport)
 static gboolean
 loop_socket_transport_is_reading (LoopTransport *transport)
 {
-  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+  LoopSocketTransport *self = to_self (transport);
 
   return !self->is_read_paused && !self->is_closing;
 }
 
-/* Whether data may still be written; warns, once, that it is lost if not. */
-static gboolean
-check_writable (LoopSocketTransport *self)
+/* Data is written that cannot be sent any more: warns, once, that it is lost. */
+static void
+refuse_write (LoopSocketTransport *self)
 {
   if (self->is_eof_due)
     {
       g_critical ("Cannot write to a transport after write_eof()");
-      return FALSE;
     }
-
-  if (!self->is_closing && self->write_error == NULL)
-    return TRUE;
-
-  if (!self->has_warned)
+  else if (!self->has_warned)
     {
       self->has_warned = TRUE;
       g_warning ("Data was written to transport #%" G_GUINT64_FORMAT " after it was closed or lost its connection",
                  self->parent_instance.node.id);
     }
-
-  return FALSE;
 }
 
 static void
@@ -569,18 +583,21 @@ expect_writable (LoopSocketTransport *self)
 static void
 loop_socket_transport_write (LoopTransport *transport, const guint8 *data, gsize length)
 {
-  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+  LoopSocketTransport *self = to_self (transport);
   gssize n = 0;
 
-  if (!check_writable (self))
-    return;
+  if (G_UNLIKELY (self->is_unwritable))
+    {
+      refuse_write (self);
+      return;
+    }
 
   if (self->buffer.size == 0)
     {
-      struct iovec iov = { (guint8 *) data, length };
-
-      n = write_iov (self, &iov, 1);
-      if (n < 0 || (gsize) n == length)
+      n = send_now (self, data, length);
+      if (G_LIKELY ((gsize) n == length))
+        return;
+      if (n < 0)
         return;
     }
 
@@ -604,17 +621,20 @@ write_bytes_now (LoopSocketTransport *self, GBytes **bytes, gsize n_bytes)
         iov[n_iov++] = (struct iovec) { (gpointer) data, length };
     }
 
-  return n_iov > 0 ? write_iov (self, iov, n_iov) : 0;
+  return n_iov > 0 ? send_iov_now (self, iov, n_iov) : 0;
 }
 
 static void
 loop_socket_transport_write_bytes (LoopTransport *transport, GBytes **bytes, gsize n_bytes)
 {
-  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+  LoopSocketTransport *self = to_self (transport);
   gsize written = 0;
 
-  if (!check_writable (self))
-    return;
+  if (G_UNLIKELY (self->is_unwritable))
+    {
+      refuse_write (self);
+      return;
+    }
 
   if (self->buffer.size == 0)
     {
@@ -640,12 +660,12 @@ loop_socket_transport_write_bytes (LoopTransport *transport, GBytes **bytes, gsi
 static void
 loop_socket_transport_write_eof (LoopTransport *transport)
 {
-  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+  LoopSocketTransport *self = to_self (transport);
 
   if (self->is_closing || self->is_eof_due)
     return;
 
-  self->is_eof_due = TRUE;
+  self->is_eof_due = self->is_unwritable = TRUE;
   if (self->buffer.size == 0)
     shutdown (self->fd, SHUT_WR);
 }
@@ -659,13 +679,13 @@ loop_socket_transport_can_write_eof (LoopTransport *transport)
 static gsize
 loop_socket_transport_get_write_buffer_size (LoopTransport *transport)
 {
-  return LOOP_SOCKET_TRANSPORT (transport)->buffer.size;
+  return to_self (transport)->buffer.size;
 }
 
 static void
 loop_socket_transport_set_write_buffer_limits (LoopTransport *transport, gsize high, gsize low)
 {
-  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+  LoopSocketTransport *self = to_self (transport);
 
   self->high_water = high;
   self->low_water = low;
@@ -675,7 +695,7 @@ loop_socket_transport_set_write_buffer_limits (LoopTransport *transport, gsize h
 static void
 loop_socket_transport_get_write_buffer_limits (LoopTransport *transport, gsize *low, gsize *high)
 {
-  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+  LoopSocketTransport *self = to_self (transport);
 
   *low = self->low_water;
   *high = self->high_water;
@@ -684,7 +704,7 @@ loop_socket_transport_get_write_buffer_limits (LoopTransport *transport, gsize *
 static void
 loop_socket_transport_describe (LoopTransport *transport, LoopTransportDescription *description)
 {
-  LoopSocketTransport *self = LOOP_SOCKET_TRANSPORT (transport);
+  LoopSocketTransport *self = to_self (transport);
 
   description->kind = "socket";
   description->state = self->fd < 0         ? "closed"

@@ -15,7 +15,13 @@
 
 static GMainLoop *main_loop;
 static uint64_t goal;
-static uint64_t done;
+/* Written for each callback: away from what producers read. */
+static struct
+{
+  uint64_t done;
+  char padding[120];
+} counter __attribute__ ((aligned (128)));
+#define done counter.done
 static uint64_t started_at;
 static uint64_t finished_at;
 static BenchRandom rng = BENCH_RANDOM_INIT;

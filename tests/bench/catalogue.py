@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 class Contender:
     name: str
     argv: list
-    # How an inspector's client is run beside it, or None.
-    poll: list = None
+    # The client of its inspector that runs beside it, or None.
+    poll: str = None
 
 
 @dataclass
@@ -58,7 +58,8 @@ IDLE = [("rate_without", "rate without", "{:,.0f}"), ("rate", "rate with", "{:,.
         ("kept", "with/without", "{:.3f}"), ("bytes_idle", "bytes per idle", "{:.0f}"),
         ("user_us", "user µs", "{:.3f}")]
 INSPECTOR = [("rate", "requests/s", "{:,.0f}"), ("cpu_us", "CPU µs", "{:.3f}"),
-             ("user_us", "user µs", "{:.3f}"), ("answers", "answers/s", "{:.1f}")]
+             ("user_us", "user µs", "{:.3f}"), ("answers", "answers/s", "{:.1f}"),
+             ("slowest_ms", "slowest ms", "{:.1f}")]
 
 
 def calls(mode, **peers):
@@ -85,10 +86,6 @@ def echo(connections, size):
         notes=["user µs: the server's time outside system calls, by the time stamp counter; "
                "(sampled): what getrusage says, which the kernel guesses at each tick"])
 
-
-# A client that stays attached: a request is a line on its standard input.
-POLL = ["loopctl", "--json", "-f", "-", "{pid}"]
-POLL_REQUEST = "metrics\n"
 
 BENCHMARKS = [
     Benchmark(
@@ -156,7 +153,7 @@ BENCHMARKS = [
         [Contender("off", ["echo-loop"]),
          Contender("plain", ["echo-loop"]),
          Contender("on", ["echo-loop", "--inspect"]),
-         Contender("polled", ["echo-loop", "--inspect"], POLL)],
+         Contender("polled", ["echo-loop", "--inspect"], "poll-inspector")],
         [Check("cpu_us", "more", 0.5, peer="plain", subject="off"),
          Check("cpu_us", "more", 3, peer="plain", subject="on"),
          Check("cpu_us", "more", 5, peer="plain", subject="polled"),

@@ -6,14 +6,10 @@ import json
 import os
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-
-from catalogue import POLL_REQUEST
 
 # A program that was runnable this part of the time without running has been
 # disturbed: the sample is taken again, so many times at most.
@@ -31,7 +27,7 @@ class Settings:
         self.cpus = cpus
         self.quick = quick
         self.rounds = 1 if quick else 5
-        # Of a round's slices the middle one counts.
+        # In each slice all contenders have their turn.
         self.slices = 1 if quick else 5
         self.seconds = 0.1 if quick else 0.25
         self.warmup = 0.05 if quick else 0.1
@@ -39,19 +35,21 @@ class Settings:
         self.idle_scale = 0.02 if quick else 1.0
         self.instruction_requests = (100, 300) if quick else (2000, 12000)
         self.disturbed = 0
+        # Where inspectors listen; nobody else may look in.
+        self.runtime_dir = tempfile.TemporaryDirectory(prefix="libloop-bench-")
 
     def path(self, program):
         return os.path.join(self.build_dir, program)
 
     def is_built(self, contender):
         return os.access(self.path(contender.argv[0]), os.X_OK) and (
-            contender.poll is None or shutil.which(contender.poll[0]) is not None)
+            contender.poll is None or os.access(self.path(contender.poll), os.X_OK))
 
     def argv(self, contender):
         return [self.path(contender.argv[0])] + contender.argv[1:]
 
     def env(self):
-        env = dict(os.environ)
+        env = dict(os.environ, XDG_RUNTIME_DIR=self.runtime_dir.name)
         if self.cpus:
             env["BENCH_CPUS"] = f"{self.cpus[0]},{self.cpus[1]}"
         return env
@@ -89,10 +87,12 @@ class Server:
                                         env=settings.env())
         self.control = self.process.stdin.fileno()
         try:
-            self.port = decode(self.process.stdout.readline(), self.name)["port"]
+            ready = decode(self.process.stdout.readline(), self.name)
         except Failed:
             self.end()
             raise
+        self.port = ready["port"]
+        self.inspector = ready["inspector"]
 
     def __enter__(self):
         return self
@@ -173,49 +173,23 @@ class IdleConnections:
 class Poller:
     """A client of the inspector that asks ten times a second."""
 
-    def __init__(self, settings, argv, server):
-        argv = [word.replace("{pid}", str(server.process.pid)) for word in argv]
-        cpu = {settings.cpus[1]} if settings.cpus else None
-        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, bufsize=1)
-        if cpu:
-            os.sched_setaffinity(self.process.pid, cpu)
-        self.answers = 0
-        self.started = time.monotonic()
-        self.ended = threading.Event()
-        self.threads = [threading.Thread(target=self.ask), threading.Thread(target=self.listen)]
-        for thread in self.threads:
-            thread.start()
-
-    def ask(self):
-        with contextlib.suppress(OSError, ValueError):
-            while not self.ended.wait(0.1):
-                self.process.stdin.write(POLL_REQUEST)
-
-    def listen(self):
-        for _ in self.process.stdout:
-            self.answers += 1
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        self.threads[0].join()
-        self.rate = self.answers / (time.monotonic() - self.started)
-        with contextlib.suppress(OSError):
-            self.process.stdin.close()
+    def __init__(self, settings, program, server):
+        self.process = subprocess.Popen(
+            [settings.path(program), server.inspector], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, env=settings.env())
         try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.threads[1].join()
+            decode(self.process.stdout.readline(), program)
+        except Failed:
+            self.end()
+            raise
+
+    def end(self):
+        """Returns its report, an empty text if it failed."""
+        self.process.stdin.close()
+        report = self.process.stdout.read()
+        self.process.wait(20)
         self.process.stdout.close()
-
-
-def middle(samples):
-    return {key: statistics.median(sample[key] for sample in samples) for key in samples[0]}
+        return report
 
 
 def rotated(items, by):
@@ -232,7 +206,7 @@ def round_calls(settings, benchmark, contenders, number):
             if not settings.is_disturbed(sample["waited_s"], sample["wall_s"], attempt):
                 break
         del sample["mode"]
-        figures[contender.name] = sample
+        figures[contender.name] = [sample]
     return figures
 
 
@@ -249,11 +223,16 @@ def round_echo(settings, benchmark, contenders, number):
                 if contender.poll is None:
                     samples[contender.name].append(server.sample(connections, size))
                     continue
-                with Poller(settings, contender.poll, server) as poller:
+                poller = Poller(settings, contender.poll, server)
+                try:
                     sample = server.sample(connections, size)
-                sample["answers"] = poller.rate
+                finally:
+                    report = poller.end()
+                report = decode(report, contender.poll)
+                sample["answers"] = report["answers"] / report["seconds"]
+                sample["slowest_ms"] = report["slowest_ms"]
                 samples[contender.name].append(sample)
-    return {name: middle(taken) for name, taken in samples.items()}
+    return samples
 
 
 def round_idle(settings, benchmark, contenders, number):
@@ -277,7 +256,7 @@ def round_idle(settings, benchmark, contenders, number):
                 sample["kept"] = sample["rate"] / without["rate"]
                 sample["bytes_idle"] = crowd.bytes_each
                 samples[contender.name].append(sample)
-    return {name: middle(taken) for name, taken in samples.items()}
+    return samples
 
 
 def perf_counts_instructions():
@@ -325,7 +304,7 @@ def round_instructions(settings, benchmark, contenders, number):
     for contender in contenders:
         counts = [count_instructions(settings, counter, contender, connections, size, n)
                   for n in (few, many)]
-        figures[contender.name] = {"instructions": (counts[1] - counts[0]) / (many - few)}
+        figures[contender.name] = [{"instructions": (counts[1] - counts[0]) / (many - few)}]
     return figures
 
 
@@ -334,7 +313,7 @@ ROUNDS = {"calls": round_calls, "echo": round_echo, "idle": round_idle,
 
 
 def run(settings, benchmark, progress=True):
-    """Figures of each contender, a list of the rounds' values for each figure."""
+    """Figures of each contender: for each a list, in the order in which all had their turns."""
     contenders = [c for c in benchmark.contenders if settings.is_built(c)]
     # Counts of instructions repeat: one round says it all.
     rounds = 1 if benchmark.kind == "instructions" else settings.rounds
@@ -343,10 +322,11 @@ def run(settings, benchmark, progress=True):
         if progress and sys.stderr.isatty():
             print(f"\r{benchmark.name}: round {number + 1} of {rounds} ", end="",
                   file=sys.stderr, flush=True)
-        for name, figures in ROUNDS[benchmark.kind](settings, benchmark, contenders,
+        for name, samples in ROUNDS[benchmark.kind](settings, benchmark, contenders,
                                                     number).items():
-            for key, value in figures.items():
-                results[name].setdefault(key, []).append(value)
+            for sample in samples:
+                for key, value in sample.items():
+                    results[name].setdefault(key, []).append(value)
     if progress and sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr, flush=True)
     return results

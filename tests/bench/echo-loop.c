@@ -56,13 +56,20 @@ main (int argc, char **argv)
   static const char *const hosts[] = { "127.0.0.1", NULL };
   g_autoptr (LoopServerOptions) server_options = NULL;
   g_autoptr (LoopFuture) future = NULL;
+  g_autoptr (LoopInspector) inspector = NULL;
   g_autoptr (GError) error = NULL;
   g_auto (GValue) value = G_VALUE_INIT;
 
-  if (argc > 1 && strcmp (argv[1], "--inspect") == 0)
-    g_setenv ("LOOP_INSPECT", "1", TRUE);
-
   echo_init ("loop");
+  if (argc > 1 && strcmp (argv[1], "--inspect") == 0)
+    {
+      inspector = loop_inspector_start (LOOP_INSPECTOR_ACCESS_READ, &error);
+      if (inspector == NULL)
+        {
+          fprintf (stderr, "echo-loop: %s\n", error->message);
+          return 1;
+        }
+    }
   loop = loop_event_loop_new ();
   server_options = loop_server_options_new ();
   loop_server_options_set_backlog (server_options, 4096);
@@ -72,7 +79,8 @@ main (int argc, char **argv)
       fprintf (stderr, "echo-loop: %s\n", error->message);
       return 1;
     }
-  echo_ready (server_port (g_value_get_object (&value)));
+  echo_ready (server_port (g_value_get_object (&value)),
+              inspector != NULL ? loop_inspector_get_path (inspector) : NULL);
 
   loop_event_loop_add_reader (loop, STDIN_FILENO, on_control, NULL, NULL);
   loop_event_loop_run_forever (loop);
@@ -80,5 +88,7 @@ main (int argc, char **argv)
   echo_finish ();
   loop_event_loop_close (loop);
   g_object_unref (loop);
+  if (inspector != NULL)
+    loop_inspector_stop (inspector);
   return 0;
 }

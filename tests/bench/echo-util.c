@@ -101,14 +101,14 @@ echo_listen (void)
       perror ("listen");
       exit (1);
     }
-  echo_ready (ntohs (address.sin_port));
+  echo_ready (ntohs (address.sin_port), NULL);
   return fd;
 }
 
 void
-echo_ready (unsigned int port)
+echo_ready (unsigned int port, const char *inspector)
 {
-  printf ("{\"port\": %u}\n", port);
+  printf ("{\"port\": %u, \"inspector\": \"%s\"}\n", port, inspector != NULL ? inspector : "");
   fflush (stdout);
 }
 

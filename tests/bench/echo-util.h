@@ -2,7 +2,7 @@
 
 /* What the echo servers share
  *
- * Each server prints {"port": N} on standard output, and serves until the end
+ * Each server prints {"port": N, "inspector": PATH} on standard output, and serves until the end
  * of standard input.  A 'b' and an 'e' on standard input mark the beginning
  * and the end of a measured time; at the 'e' it prints the CPU time and the
  * requests of that time.  Without marks it prints those of its whole life at
@@ -21,6 +21,6 @@ extern uint64_t echo_requests;
 
 void echo_init (const char *name);
 int echo_listen (void);
-void echo_ready (unsigned int port);
+void echo_ready (unsigned int port, const char *inspector);
 bool echo_control (void);
 void echo_finish (void);

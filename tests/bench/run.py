@@ -13,6 +13,8 @@ import platform
 import statistics
 import sys
 
+sys.dont_write_bytecode = True  # a source tree may be read-only
+
 import contest
 from catalogue import BENCHMARKS
 
@@ -21,7 +23,7 @@ MEASURES = {
     "share": "{peer}: {figure} {value:.3f} of its",
     "cost": "{peer}: {figure} {value:.3f} of its",
     "more": "{peer}: {figure} {value:+.2f} %",
-    "less": "{peer}: {figure} {value:+.2f} % less",
+    "less": "{peer}: {figure} lower by {value:.2f} %",
     "least": "{figure} {value:.3f}",
     "most": "{figure} {value:.1f}",
 }
@@ -93,7 +95,7 @@ def machine(cpus):
 
 
 def compare(check, mine, other):
-    """One round's value of a check."""
+    """A check's value for one turn of both."""
     if check.kind in ("least", "most"):
         return mine
     if check.kind == "faster":
@@ -106,7 +108,7 @@ def compare(check, mine, other):
 
 
 def judge(check, results, quick):
-    """Compares round by round: what slowed a round slowed both."""
+    """Compares turn by turn: what slowed one slowed the other."""
     heading = {"subject": check.subject, "peer": check.peer, "figure": check.figure,
                "kind": check.kind, "bar": check.bar, "aim": check.aim}
     mine = results.get(check.subject, {}).get(check.figure)
@@ -135,8 +137,15 @@ def summarize(results):
             for name, figures in results.items()}
 
 
+def quartile_distance(values):
+    if len(values) < 2:
+        return 0
+    lower, _, upper = statistics.quantiles(values, n=4, method="inclusive")
+    return upper - lower
+
+
 def print_table(benchmark, results):
-    """A line for each contender; after the first figure the spread of its rounds,
+    """A line for each contender; after the first figure its spread between the quartiles,
     and libloop's against it."""
     key, heading, form = benchmark.figures[0]
     first = benchmark.contenders[0].name
@@ -147,7 +156,7 @@ def print_table(benchmark, results):
             rows.append([contender.name, "not built"] + [""] * (len(rows[0]) - 2))
             continue
         value = statistics.median(figures[key])
-        spread = (max(figures[key]) - min(figures[key])) / value if value else 0
+        spread = quartile_distance(figures[key]) / value if value else 0
         row = [contender.name, form.format(value), f"{spread:.0%}", ""]
         if results.get(first) and contender.name != first:
             row[3] = "{:.3f}".format(statistics.median(
@@ -193,8 +202,8 @@ def main():
     here = machine(cpus)
     print(f"{here['cpu']}, {here['cpus']} CPUs, Linux {here['kernel']}; {here['placement']}")
     print("One short round: the figures mean nothing." if arguments.quick else
-          f"Median of {settings.rounds} rounds, contenders interleaved; "
-          "ratios are medians of the rounds' ratios.")
+          f"Medians of {settings.rounds} rounds, contenders interleaved; ratios are medians of "
+          "the ratios of neighbouring turns.")
 
     if arguments.json:
         # Better now than after ten minutes.
@@ -211,8 +220,8 @@ def main():
         report["benchmarks"].append(entry)
         try:
             results = contest.run(settings, benchmark)
-        except (contest.Failed, OSError, ValueError) as error:
-            print(f"  failed: {error}")
+        except (contest.Failed, OSError, ValueError, KeyError) as error:
+            print(f"  failed: {error}", flush=True)
             entry["failed"] = str(error)
             failed = True
             continue

@@ -225,7 +225,7 @@ loop_incoming_post_callback (LoopIncoming *self,
  * As [method@EventLoop.call_soon], from any thread. The caller has to hold a reference
  * to the loop.
  *
- * Returns: %TRUE, or %FALSE with %LOOP_ERROR_CLOSED when the loop is closed
+ * Returns: (skip): %TRUE, or %FALSE with %LOOP_ERROR_CLOSED when the loop is closed
  */
 gboolean
 loop_event_loop_call_soon_threadsafe (LoopEventLoop *self,

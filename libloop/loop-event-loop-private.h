@@ -73,6 +73,7 @@ struct _LoopEventLoop
   guint n_fds_allocated;
 
   gint64 last_yield;
+  gint64 stamp; /* the last time that was taken for the metrics, or 0 */
   guint n_dispatches; /* nesting depth */
   guint n_direct;     /* iterations since other sources of the context were last checked */
 
@@ -80,15 +81,16 @@ struct _LoopEventLoop
   guint8 *read_buffer;
   gboolean read_buffer_in_use;
 
-  guint is_closed : 1;
-  guint is_running : 1;
-  guint is_stopping : 1;
-  guint is_iterating : 1; /* run_forever drives the context, not somebody's main loop */
-  guint is_polled : 1;    /* the events of this iteration have been collected */
-  guint is_polling : 1;
-  guint is_skipping : 1; /* lets sources of lower priority have this iteration */
-  guint debug : 1;
-  guint collect_metrics : 1;
+  /* Whole bytes: they are set and read all the time. */
+  guint8 is_closed;
+  guint8 is_running;
+  guint8 is_stopping;
+  guint8 is_iterating; /* run_forever drives the context, not somebody's main loop */
+  guint8 is_polled;    /* the events of this iteration have been collected */
+  guint8 is_polling;
+  guint8 is_skipping; /* lets sources of lower priority have this iteration */
+  guint8 debug;
+  guint8 collect_metrics;
 };
 
 /* How many users, such as an inspector, want the times of all loops taken. */

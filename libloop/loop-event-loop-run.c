@@ -213,9 +213,13 @@ run_batch (LoopEventLoop *self)
 {
   LoopCurrent outer = self->current;
   gboolean is_timed = loop_event_loop_is_timed (self);
-  gint64 begun = is_timed || outer.item != NULL ? loop_clock_now () : 0;
-  gint64 now = begun;
+  gint64 begun = 0;
+  gint64 now;
   guint n = 0;
+
+  if (is_timed)
+    begun = self->stamp != 0 ? self->stamp : loop_clock_now ();
+  now = begun;
 
   for (;;)
     {
@@ -268,8 +272,34 @@ run_batch (LoopEventLoop *self)
   self->metrics.callbacks += n;
   loop_event_loop_leave (self);
 
-  if (is_timed && outer.item == NULL)
-    self->metrics.busy_ns += now - begun;
+  if (is_timed)
+    {
+      if (outer.item == NULL)
+        self->metrics.busy_ns += now - begun;
+      self->stamp = now;
+    }
+}
+
+/*
+ * Waiting ends here, and running callbacks begins: one reading of the clock serves both,
+ * so that the two times make up the whole.
+ */
+static void
+stamp_end_of_poll (LoopEventLoop *self)
+{
+  gint64 now;
+
+  if (G_LIKELY (!loop_event_loop_is_timed (self)))
+    {
+      self->stamp = 0;
+      return;
+    }
+
+  now = loop_clock_now ();
+  /* What a callback waits in a main loop of its own is time of that callback. */
+  if (self->stamp != 0 && self->current.item == NULL)
+    self->metrics.poll_ns += now - self->stamp;
+  self->stamp = now;
 }
 
 /* What was ready before, then what the descriptors tell, then due timers. */
@@ -285,6 +315,7 @@ take_snapshot (LoopEventLoop *self)
     {
       loop_poller_flush (&self->poller, &self->ready);
       loop_poller_wait (&self->poller, 0);
+      stamp_end_of_poll (self);
       loop_poller_collect (&self->poller, &self->ready);
     }
   self->is_polled = FALSE;
@@ -332,10 +363,28 @@ query_context (LoopEventLoop *self, int priority, int *timeout_ms)
   return n_fds;
 }
 
-static gboolean
-is_own_fd (LoopEventLoop *self, int fd)
+/* Whether nothing is to be polled but the loop's own two descriptors. */
+static inline gboolean
+has_only_own_fds (LoopEventLoop *self, int n_fds)
 {
-  return fd == self->poller.epoll_fd || fd == self->context_wakeup_fd;
+  for (int i = 0; i < n_fds; i++)
+    {
+      if (self->fds[i].fd != self->poller.epoll_fd && self->fds[i].fd != self->context_wakeup_fd)
+        return FALSE;
+    }
+
+  return TRUE;
+}
+
+/* GLib is told of its own wakeup only: it clears it. */
+static void
+tell_wakeup (LoopEventLoop *self, int n_fds)
+{
+  for (int i = 0; i < n_fds; i++)
+    {
+      if (self->fds[i].fd == self->context_wakeup_fd)
+        self->fds[i].revents = G_IO_IN;
+    }
 }
 
 /*
@@ -348,17 +397,22 @@ is_own_fd (LoopEventLoop *self, int fd)
 static int
 wait_for_events (LoopEventLoop *self, int n_fds, gint64 timeout_ns)
 {
-  gboolean only_own = TRUE;
   int status;
 
   for (int i = 0; i < n_fds; i++)
-    {
-      self->fds[i].revents = 0;
-      if (!is_own_fd (self, self->fds[i].fd))
-        only_own = FALSE;
-    }
+    self->fds[i].revents = 0;
 
-  if (!only_own)
+  if (G_LIKELY (has_only_own_fds (self, n_fds)))
+    {
+      status = loop_poller_wait (&self->poller, timeout_ns);
+
+      for (int i = 0; i < self->poller.n_events; i++)
+        {
+          if (G_UNLIKELY (self->poller.events[i].data.u64 == (guint64) self->context_wakeup_fd))
+            tell_wakeup (self, n_fds);
+        }
+    }
+  else
     {
       struct timespec timeout = { timeout_ns / LOOP_NSEC_PER_SEC, timeout_ns % LOOP_NSEC_PER_SEC };
 
@@ -369,20 +423,8 @@ wait_for_events (LoopEventLoop *self, int n_fds, gint64 timeout_ns)
             self->fds[i].revents = 0;
           return errno == EINTR ? 0 : errno;
         }
-      timeout_ns = 0;
-    }
 
-  status = loop_poller_wait (&self->poller, timeout_ns);
-
-  for (int i = 0; only_own && i < n_fds; i++)
-    {
-      for (int j = 0; j < self->poller.n_events; j++)
-        {
-          /* GLib has to be told of its own wakeup only: it clears it. */
-          if (self->fds[i].fd == self->context_wakeup_fd &&
-              self->poller.events[j].data.u64 == (guint64) self->context_wakeup_fd)
-            self->fds[i].revents = G_IO_IN;
-        }
+      status = loop_poller_wait (&self->poller, 0);
     }
 
   return status;
@@ -431,10 +473,8 @@ get_timeout (LoopEventLoop *self, gboolean may_block, int timeout_ms)
 static gboolean
 iterate (LoopEventLoop *self, gboolean may_block, GError **error)
 {
-  gboolean is_timed = loop_event_loop_is_timed (self);
   gboolean others_ready;
   gint64 timeout_ns;
-  gint64 polled = 0;
   int timeout_ms;
   int priority;
   int n_fds;
@@ -450,17 +490,13 @@ iterate (LoopEventLoop *self, gboolean may_block, GError **error)
   self->is_polling = timeout_ns != 0;
   loop_event_loop_leave (self);
 
-  if (G_UNLIKELY (is_timed))
-    polled = loop_clock_now ();
-
   status = wait_for_events (self, n_fds, timeout_ns);
 
   if (timeout_ns != 0)
     loop_incoming_wake_up (self->incoming);
   loop_event_loop_enter (self);
   self->is_polling = FALSE;
-  if (G_UNLIKELY (is_timed))
-    self->metrics.poll_ns += loop_clock_now () - polled;
+  stamp_end_of_poll (self);
   loop_poller_collect (&self->poller, &self->ready);
   loop_event_loop_leave (self);
 
@@ -641,6 +677,7 @@ loop_event_loop_run_forever_full (LoopEventLoop *self, GError **error)
   self->is_running = FALSE;
   self->is_stopping = FALSE;
   self->is_polled = FALSE;
+  self->stamp = 0;
   loop_event_loop_leave (self);
 
   loop_event_loop_leave_running (previous);

@@ -345,6 +345,9 @@ loop_poller_flush (LoopPoller *self, LoopReadyQueue *ready)
   if (G_UNLIKELY (self->has_stale_events))
     rebuild (self, ready);
 
+  if (self->dirty->len == 0)
+    return;
+
   for (guint i = 0; i < self->dirty->len; i++)
     {
       LoopWatch *watch = loop_poller_lookup (self, g_array_index (self->dirty, int, i));

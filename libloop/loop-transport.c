@@ -239,13 +239,14 @@ loop_transport_is_closing (LoopTransport *self)
  * loop_transport_get_extra_info:
  * @self: a transport
  * @name: what to get
- * @value: (out caller-allocates): return location, uninitialised
+ * @value: (out caller-allocates): return location, uninitialised; a null pointer of type
+ *   %G_TYPE_POINTER is put there if the transport does not have it
  *
  * Gets optional information. A socket transport has `peername` and `sockname`, each a
  * [class@Gio.SocketAddress], and `socket`, a [class@Gio.Socket], on which one may set
  * options but neither read, write nor close.
  *
- * Returns: %TRUE if the transport has it; otherwise @value is left as it was
+ * Returns: (skip): %TRUE if the transport has it
  */
 gboolean
 loop_transport_get_extra_info (LoopTransport *self, const char *name, GValue *value)
@@ -254,7 +255,12 @@ loop_transport_get_extra_info (LoopTransport *self, const char *name, GValue *va
   g_return_val_if_fail (name != NULL, FALSE);
   g_return_val_if_fail (value != NULL, FALSE);
 
-  return LOOP_TRANSPORT_GET_CLASS (self)->get_extra_info (self, name, value);
+  if (LOOP_TRANSPORT_GET_CLASS (self)->get_extra_info (self, name, value))
+    return TRUE;
+
+  g_value_init (value, G_TYPE_POINTER);
+
+  return FALSE;
 }
 
 /**

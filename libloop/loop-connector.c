@@ -18,6 +18,7 @@
  */
 typedef struct
 {
+  guint ref_count; /* one more for a lookup that may still call back */
   LoopEventLoop *loop;
   LoopFuture *future;
   LoopCloseHook hook;
@@ -75,7 +76,19 @@ drop_lookup (Connector *self)
 }
 
 static void
-connector_free (Connector *self)
+connector_unref (gpointer data)
+{
+  Connector *self = data;
+
+  if (--self->ref_count > 0)
+    return;
+
+  g_object_unref (self->future);
+  g_free (self);
+}
+
+static void
+connector_end (Connector *self)
 {
   loop_close_hook_remove (&self->hook);
   drop_lookup (self);
@@ -89,15 +102,14 @@ connector_free (Connector *self)
   g_clear_pointer (&self->errors, g_ptr_array_unref);
   g_clear_object (&self->transport);
   g_clear_object (&self->local_addr);
-  g_clear_object (&self->future);
-  g_free (self->host);
-  g_free (self);
+  g_clear_pointer (&self->host, g_free);
+  connector_unref (self);
 }
 
 static void
 connector_loop_closed (LoopCloseHook *hook)
 {
-  connector_free ((Connector *) ((char *) hook - G_STRUCT_OFFSET (Connector, hook)));
+  connector_end ((Connector *) ((char *) hook - G_STRUCT_OFFSET (Connector, hook)));
 }
 
 static void
@@ -114,7 +126,7 @@ connector_done (LoopFuture *future, gpointer user_data)
   if (loop_future_cancelled (future) && self->transport != NULL)
     loop_transport_abort (self->transport);
 
-  connector_free (self);
+  connector_end (self);
 }
 
 /* Takes @error. */
@@ -142,9 +154,9 @@ fail_with_errors (Connector *self)
 }
 
 static void
-free_abandoned (gpointer data)
+end_abandoned (gpointer data)
 {
-  connector_free (data);
+  connector_end (data);
 }
 
 static void
@@ -166,7 +178,7 @@ make_transport (Connector *self, int fd, GSocket *socket)
     {
       if (socket == NULL)
         close (fd);
-      loop_event_loop_schedule (self->loop, free_abandoned, self, NULL, "create_connection");
+      loop_event_loop_schedule (self->loop, end_abandoned, self, NULL, "create_connection");
       return;
     }
 
@@ -395,7 +407,21 @@ static void
 look_up (Connector *self, const char *host, guint16 port, int flags, LoopFutureCallback found)
 {
   self->lookup = loop_resolver_lookup (self->loop, host, port, self->family, self->proto, flags);
-  self->lookup_callback = loop_future_add_done_callback (self->lookup, found, self, NULL);
+  self->ref_count++;
+  self->lookup_callback = loop_future_add_done_callback (self->lookup, found, self, connector_unref);
+}
+
+/* With the scope, without which a link-local address means nothing: fe80::1%2. */
+static char *
+get_numeric_host (GInetSocketAddress *address)
+{
+  g_autofree char *number = g_inet_address_to_string (g_inet_socket_address_get_address (address));
+  guint32 scope = 0;
+
+  if (g_socket_address_get_family (G_SOCKET_ADDRESS (address)) == G_SOCKET_FAMILY_IPV6)
+    scope = g_inet_socket_address_get_scope_id (address);
+
+  return scope != 0 ? g_strdup_printf ("%s%%%u", number, scope) : g_steal_pointer (&number);
 }
 
 static void
@@ -415,7 +441,7 @@ look_up_local (Connector *self)
   else
     {
       GInetSocketAddress *address = G_INET_SOCKET_ADDRESS (self->local_addr);
-      g_autofree char *host = g_inet_address_to_string (g_inet_socket_address_get_address (address));
+      g_autofree char *host = get_numeric_host (address);
 
       look_up (self, host, g_inet_socket_address_get_port (address), AI_PASSIVE | AI_NUMERICHOST, local_found);
     }
@@ -499,6 +525,7 @@ loop_event_loop_create_connection (LoopEventLoop *self,
   future = loop_future_new (self, "create_connection");
 
   connector = g_new0 (Connector, 1);
+  connector->ref_count = 1;
   connector->loop = self;
   connector->future = g_object_ref (future);
   connector->port = port;

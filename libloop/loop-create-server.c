@@ -19,6 +19,7 @@
  */
 typedef struct
 {
+  guint ref_count; /* one more for a lookup that may still call back */
   LoopEventLoop *loop;
   LoopFuture *future;
   LoopCloseHook hook;
@@ -39,7 +40,19 @@ typedef struct
 static void look_up_next_host (ServerCreation *self);
 
 static void
-server_creation_free (ServerCreation *self)
+server_creation_unref (gpointer data)
+{
+  ServerCreation *self = data;
+
+  if (--self->ref_count > 0)
+    return;
+
+  g_object_unref (self->future);
+  g_free (self);
+}
+
+static void
+server_creation_end (ServerCreation *self)
 {
   loop_close_hook_remove (&self->hook);
 
@@ -54,16 +67,15 @@ server_creation_free (ServerCreation *self)
     loop_server_close (self->server);
 
   g_clear_object (&self->server);
-  g_clear_object (&self->future);
   g_clear_pointer (&self->addresses, g_ptr_array_unref);
-  g_strfreev (self->hosts);
-  g_free (self);
+  g_clear_pointer (&self->hosts, g_strfreev);
+  server_creation_unref (self);
 }
 
 static void
 server_creation_loop_closed (LoopCloseHook *hook)
 {
-  server_creation_free ((ServerCreation *) ((char *) hook - G_STRUCT_OFFSET (ServerCreation, hook)));
+  server_creation_end ((ServerCreation *) ((char *) hook - G_STRUCT_OFFSET (ServerCreation, hook)));
 }
 
 static void
@@ -76,7 +88,7 @@ server_creation_done (LoopFuture *future, gpointer user_data)
       self->server->listeners->len > 0)
     g_clear_object (&self->server);
 
-  server_creation_free (self);
+  server_creation_end (self);
 }
 
 static gboolean
@@ -294,7 +306,8 @@ look_up_next_host (ServerCreation *self)
       self->next_host++;
       self->lookup =
           loop_resolver_lookup (self->loop, *host != '\0' ? host : NULL, self->port, self->family, 0, self->flags);
-      self->lookup_callback = loop_future_add_done_callback (self->lookup, host_found, self, NULL);
+      self->ref_count++;
+      self->lookup_callback = loop_future_add_done_callback (self->lookup, host_found, self, server_creation_unref);
       return;
     }
 
@@ -372,6 +385,7 @@ loop_event_loop_create_server (LoopEventLoop *self,
   future = loop_future_new (self, "create_server");
 
   creation = g_new0 (ServerCreation, 1);
+  creation->ref_count = 1;
   creation->loop = self;
   creation->future = g_object_ref (future);
   creation->server = loop_server_new (self, loop_server_options_get_backlog (options), factory, user_data, notify);

@@ -106,13 +106,14 @@ copy_addresses (const struct addrinfo *addresses)
 static GError *
 make_error (const char *host, int status, int saved_errno)
 {
+  g_autofree char *text = g_utf8_make_valid (host, -1);
   GResolverError code;
 
   if (status == EAI_SYSTEM)
     {
       GError *error = NULL;
 
-      loop_set_error_from_errno (&error, saved_errno, "Could not look up “%s”", host);
+      loop_set_error_from_errno (&error, saved_errno, "Could not look up “%s”", text);
       return error;
     }
 
@@ -130,7 +131,16 @@ make_error (const char *host, int status, int saved_errno)
       code = G_RESOLVER_ERROR_INTERNAL;
     }
 
-  return g_error_new (G_RESOLVER_ERROR, (int) code, "Could not look up “%s”: %s", host, gai_strerror (status));
+  return g_error_new (G_RESOLVER_ERROR, (int) code, "Could not look up “%s”: %s", text, gai_strerror (status));
+}
+
+static GError *
+make_length_error (const char *host)
+{
+  g_autofree char *start = g_utf8_make_valid (host, 32);
+
+  return g_error_new (G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "The host name “%s…” is longer than %d bytes", start,
+                      MAX_HOST_LENGTH);
 }
 
 static void
@@ -169,13 +179,16 @@ static void
 look_up_in_thread (gpointer data, gpointer user_data)
 {
   LookupJob *self = data;
+  LoopIncoming *incoming = loop_incoming_ref (self->incoming);
 
   self->status = getaddrinfo (self->host, self->service, &self->hints, &self->addresses);
   self->saved_errno = errno;
 
-  if (!loop_incoming_post_callback (self->incoming, self->loop, lookup_answered, self, lookup_job_unref, "resolver",
-                                    NULL))
+  /* Once it is posted, the job is the loop's, which may be gone before the call returns. */
+  if (!loop_incoming_post_callback (incoming, self->loop, lookup_answered, self, lookup_job_unref, "resolver", NULL))
     lookup_job_unref (self);
+
+  loop_incoming_unref (incoming);
 }
 
 static GThreadPool *
@@ -240,8 +253,7 @@ loop_resolver_lookup (LoopEventLoop *loop, const char *host, guint16 port, int f
 
   if (host != NULL && strlen (host) > MAX_HOST_LENGTH)
     {
-      loop_future_fail (future, g_error_new (G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                                             "The host name “%.32s…” is longer than %d bytes", host, MAX_HOST_LENGTH));
+      loop_future_fail (future, make_length_error (host));
       return g_steal_pointer (&future);
     }
 

@@ -32,6 +32,7 @@ struct _LoopServer
   LoopProtocolFactory factory;
   gpointer factory_data;
   GDestroyNotify factory_notify;
+  guint n_in_factory;
   guint64 n_accepted;
   int backlog;
   guint16 port; /* of the first socket */

@@ -223,11 +223,38 @@ report (LoopListener *self, const char *message, GError *error)
   g_error_free (error);
 }
 
+/* Destroys the factory's data once the server is closed, but not while the factory runs. */
+static void
+release_factory (LoopServer *self)
+{
+  GDestroyNotify notify;
+
+  if (self->listeners != NULL || self->n_in_factory > 0)
+    return;
+
+  notify = g_steal_pointer (&self->factory_notify);
+  if (notify != NULL)
+    notify (self->factory_data);
+}
+
+static GObject *
+call_factory (LoopServer *self)
+{
+  GObject *protocol;
+
+  self->n_in_factory++;
+  protocol = self->factory (self->factory_data);
+  self->n_in_factory--;
+  release_factory (self);
+
+  return protocol;
+}
+
 static void
 serve_connection (LoopListener *self, int fd, const struct sockaddr *peer, socklen_t peer_length)
 {
   LoopServer *server = self->server;
-  g_autoptr (GObject) protocol = server->factory (server->factory_data);
+  g_autoptr (GObject) protocol = call_factory (server);
   LoopSocketTransport *transport;
   GError *error = NULL;
 
@@ -427,6 +454,19 @@ loop_server_add_socket (LoopServer *self, GSocket *socket, GError **error)
   return is_watched;
 }
 
+static void
+set_listen_error (int fd, int saved_errno, GError **error)
+{
+  g_autofree char *text = NULL;
+  struct sockaddr_storage address;
+  socklen_t length = sizeof address;
+
+  if (getsockname (fd, (struct sockaddr *) &address, &length) == 0)
+    text = loop_resolved_address_to_string ((struct sockaddr *) &address, length);
+
+  loop_set_error_from_errno (error, saved_errno, "Could not listen on %s", text != NULL ? text : "a socket");
+}
+
 /* Starts to listen and to accept; does nothing if it does so already. */
 gboolean
 loop_server_listen (LoopServer *self, GError **error)
@@ -446,7 +486,7 @@ loop_server_listen (LoopServer *self, GError **error)
 
       if (listen (listener->watch.fd, self->backlog) < 0)
         {
-          loop_set_error_from_errno (error, errno, "Could not listen");
+          set_listen_error (listener->watch.fd, errno, error);
           return FALSE;
         }
     }
@@ -623,7 +663,6 @@ loop_server_close (LoopServer *self)
 {
   g_autoptr (GPtrArray) listeners = NULL;
   g_autoptr (LoopFuture) serve_forever = NULL;
-  GDestroyNotify notify;
 
   g_return_if_fail (LOOP_IS_SERVER (self));
 
@@ -638,9 +677,7 @@ loop_server_close (LoopServer *self)
   self->is_serving = FALSE;
   loop_event_loop_leave (self->loop);
 
-  notify = g_steal_pointer (&self->factory_notify);
-  if (notify != NULL)
-    notify (self->factory_data);
+  release_factory (self);
 
   serve_forever = g_steal_pointer (&self->serve_forever);
   if (serve_forever != NULL)

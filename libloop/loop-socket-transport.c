@@ -238,7 +238,9 @@ read_some (LoopSocketTransport *self, gboolean until_empty)
         }
       else if (n == 0)
         {
-          handle_eof (self);
+          /* The failed write has taken the error of a reset, which now looks like an orderly end. */
+          if (self->write_error == NULL)
+            handle_eof (self);
           break;
         }
       else if (errno == EAGAIN)

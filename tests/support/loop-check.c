@@ -16,6 +16,7 @@ typedef struct
 static GMutex expected_lock;
 static GList *expected;
 static gboolean is_forking;
+static GLogLevelFlags fatal_levels = G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_ERROR;
 
 static void
 expected_free (Expected *self)
@@ -68,7 +69,7 @@ log_writer (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpoin
   else if (!g_log_writer_default_would_drop (level, NULL))
     g_log_writer_standard_streams (level, fields, n_fields, NULL);
 
-  if (level & (G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_ERROR))
+  if (level & fatal_levels)
     {
       /* Ends the test's process from any thread, and says why. A debugger wants to see the place. */
       if (is_forking)
@@ -102,6 +103,12 @@ void
 loop_check_expect_warning (const char *pattern)
 {
   loop_check_expect_message (G_LOG_LEVEL_WARNING, pattern);
+}
+
+void
+loop_check_forbid_warnings (void)
+{
+  fatal_levels |= G_LOG_LEVEL_WARNING;
 }
 
 void

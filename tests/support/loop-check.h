@@ -35,5 +35,8 @@ void loop_check_expect_message (GLogLevelFlags level, const char *pattern);
 void loop_check_expect_critical (const char *pattern);
 void loop_check_expect_warning (const char *pattern);
 
+/* From now on a warning that was not expected fails the test, as a critical message does. */
+void loop_check_forbid_warnings (void);
+
 /* Fails the test at once if an expected message has not come. */
 void loop_check_assert_expected (void);

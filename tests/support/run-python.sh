@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Runs a Python test, or says why it cannot. Those of the frame need no PyGObject.
+# Runs a Python test, or says why it cannot. Those of the frame and of loopctl need no PyGObject.
 case $1 in
-*/tests/frame/*)
+*/tests/frame/*|*/tests/loopctl/*)
   command -v "$PYTHON" >/dev/null || { echo "1..0 # SKIP Python 3 is missing"; exit 0; } ;;
 *)
   [ -z "$HAVE_PYGOBJECT" ] || { echo "1..0 # SKIP PyGObject is missing"; exit 0; }

@@ -93,6 +93,19 @@ g_object_unref (gpointer object)
   real (object);
 }
 
+#undef g_atomic_ref_count_dec
+
+gboolean
+g_atomic_ref_count_dec (gatomicrefcount *count)
+{
+  REAL (g_atomic_ref_count_dec);
+  RELEASE (count);
+  gboolean is_last = real (count);
+  if (is_last)
+    ACQUIRE (count);
+  return is_last;
+}
+
 void
 g_async_queue_push (GAsyncQueue *queue, gpointer data)
 {
@@ -126,6 +139,44 @@ g_async_queue_timeout_pop (GAsyncQueue *queue, guint64 timeout)
   gpointer data = real (queue, timeout);
   ACQUIRE (queue);
   return data;
+}
+
+/* --- From a thread to one of a pool ----------------------------------------------------------- */
+
+typedef struct
+{
+  GFunc function;
+  gpointer user_data;
+} PoolCall;
+
+static void
+pool_run (gpointer data, gpointer user_data)
+{
+  PoolCall *call = user_data;
+  ACQUIRE (data);
+  call->function (data, call->user_data);
+}
+
+/* What it allocates lives as long as the pool: in a test, to its end. */
+GThreadPool *
+g_thread_pool_new (GFunc function, gpointer user_data, gint max_threads, gboolean exclusive, GError **error)
+{
+  static GSList *calls;
+  REAL (g_thread_pool_new);
+  PoolCall *call = g_new (PoolCall, 1);
+  call->function = function;
+  call->user_data = user_data;
+  calls = g_slist_prepend (calls, call);
+  RELEASE (call);
+  return real (pool_run, call, max_threads, exclusive, error);
+}
+
+gboolean
+g_thread_pool_push (GThreadPool *pool, gpointer data, GError **error)
+{
+  REAL (g_thread_pool_push);
+  RELEASE (data);
+  return real (pool, data, error);
 }
 
 /* --- From a thread to the main context that runs a source or a task's callback ---------------- */

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "client.h"
+#include "commands.h"
+#include "error.h"
+#include "outcome.h"
+#include "words.h"
+
+#include <glib/gi18n.h>
+
+/* cancel, close_server, start_serving, close, abort and stop. */
+
+static const char *
+get_method (const char *command)
+{
+  static const struct
+  {
+    const char *command;
+    const char *method;
+  } methods[] = {
+    { "cancel", "Cancel" },        { "close_server", "CloseServer" }, { "start_serving", "StartServer" },
+    { "close", "CloseTransport" }, { "abort", "AbortTransport" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (methods); i++)
+    {
+      if (g_str_equal (methods[i].command, command))
+        return methods[i].method;
+    }
+
+  g_assert_not_reached ();
+}
+
+gboolean
+ctl_run_id_action (CtlSession *session, const CtlCommand *command, CtlArguments *arguments, GError **error)
+{
+  guint64 id;
+
+  return ctl_words_parse_id (ctl_arguments_get (arguments, 0), &id, error) &&
+         ctl_outcome_call (session, get_method (command->name), g_variant_new ("(t)", id), error);
+}
+
+/* When the loop stops the program may end, and be gone before it has answered. */
+gboolean
+ctl_run_stop (CtlSession *session, const CtlCommand *command, CtlArguments *arguments, GError **error)
+{
+  g_autoptr (GError) local_error = NULL;
+
+  if (!ctl_session_connect (session, error))
+    return FALSE;
+  if (ctl_outcome_call (session, "Stop", NULL, &local_error))
+    return TRUE;
+
+  if (ctl_error_get_exit (local_error) == CTL_EXIT_CONNECTION)
+    {
+      ctl_outcome_print (session, "done", NULL);
+      return TRUE;
+    }
+  g_propagate_error (error, g_steal_pointer (&local_error));
+
+  return FALSE;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "command.h"
+
+G_BEGIN_DECLS
+
+/* The functions of the command table. */
+
+#define CTL_DECLARE_COMMAND(name)                                                                                      \
+  gboolean name (CtlSession *session, const CtlCommand *command, CtlArguments *arguments, GError **error);
+
+CTL_DECLARE_COMMAND (ctl_run_ls)
+CTL_DECLARE_COMMAND (ctl_run_view)
+CTL_DECLARE_COMMAND (ctl_run_loops)
+CTL_DECLARE_COMMAND (ctl_run_loop)
+CTL_DECLARE_COMMAND (ctl_run_metrics)
+CTL_DECLARE_COMMAND (ctl_run_id_action)
+CTL_DECLARE_COMMAND (ctl_run_stop)
+CTL_DECLARE_COMMAND (ctl_run_debug)
+CTL_DECLARE_COMMAND (ctl_run_slow_callback_duration)
+CTL_DECLARE_COMMAND (ctl_run_call_soon)
+CTL_DECLARE_COMMAND (ctl_run_call_later)
+CTL_DECLARE_COMMAND (ctl_run_create_server)
+CTL_DECLARE_COMMAND (ctl_run_create_connection)
+CTL_DECLARE_COMMAND (ctl_run_watch)
+CTL_DECLARE_COMMAND (ctl_run_sleep)
+CTL_DECLARE_COMMAND (ctl_run_help)
+CTL_DECLARE_COMMAND (ctl_run_quit)
+
+extern const char *const ctl_columns_handles[];
+extern const char *const ctl_columns_timers[];
+extern const char *const ctl_columns_watches[];
+extern const char *const ctl_columns_transports[];
+extern const char *const ctl_columns_servers[];
+extern const char *const ctl_columns_futures[];
+
+G_END_DECLS

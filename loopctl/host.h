@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "error.h"
+#include "options.h"
+#include "session.h"
+
+#include <libloop/loop.h>
+
+G_BEGIN_DECLS
+
+CtlExit ctl_host_run (CtlOptions *options);
+
+/* --- What the parts of the host share ------------------------------------------------------- */
+
+typedef struct
+{
+  LoopEventLoop *loop;
+  GThread *thread;
+  LoopInspector *inspector;
+  CtlSession *session;      /* the shell's, on the main thread */
+  GMainLoop *service;       /* without a shell: runs until a signal comes */
+  char *private_directory;  /* made because there was no XDG_RUNTIME_DIR */
+  gboolean prints_directly; /* there is no prompt to spoil */
+  guint result;             /* of what was asked of the loop at the start */
+
+  GMutex mutex;
+  GCond ending;
+  gboolean is_ending;
+} CtlHost;
+
+/* On the loop's thread. */
+typedef struct _CtlAction CtlAction;
+
+CtlAction *ctl_action_new (CtlHost *host, const char *const *words, GError **error);
+void ctl_action_free (gpointer data);
+void ctl_action_run (gpointer data);
+const char *ctl_action_get_name (CtlAction *self);
+
+/* Returns: NULL when there is no such service */
+LoopProtocolFactory ctl_service_find (const char *name);
+
+GDBusInterfaceInfo *ctl_host_rpc_get_info (void);
+void ctl_host_rpc_method (LoopEventLoop *loop, GDBusMethodInvocation *invocation, gpointer user_data);
+
+/* From any thread; does not spoil the prompt. */
+void ctl_host_print (CtlHost *self, const char *text);
+
+gboolean ctl_host_start_loop (CtlHost *self, GError **error);
+void ctl_host_stop_loop (CtlHost *self);
+guint16 ctl_host_serve (CtlHost *self, const char *host, guint16 port, const char *service, GError **error);
+guint16 ctl_host_get_port (LoopServer *server);
+
+G_END_DECLS

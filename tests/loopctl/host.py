@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""loopctl host: a loop as a service."""
+
+import glob
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import program
+import tap
+
+
+class TestHost(program.TestCase):
+    def host(self, commands, *args, code=0, env=None):
+        return self.loopctl("host", *args, input=commands, code=code, env=env)
+
+    def test_banner(self):
+        first, second = self.host("").out.splitlines()
+        self.assertRegex(first, r"^echo server on 127\.0\.0\.1:[1-9]\d*$")
+        self.assertRegex(second, rf"^process \d+, inspector on {self.runtime}/libloop/\d+-[0-9a-f]+\.sock$")
+
+    def test_json(self):
+        banner, timer, timers = self.host("call_later 5 echo hello; timers", "--json").json_lines
+        self.assertEqual(list(banner["host"]), ["pid", "host", "port", "socket"])
+        self.assertEqual(list(timer), ["loop", "id"])
+        self.assertEqual([(row["id"], row["name"]) for row in timers["rows"]], [(timer["id"], "echo hello")])
+        self.assertLess(4, timers["rows"][0]["in"])
+
+    def test_actions(self):
+        result = self.host("call_soon echo one 'two  words'\ncall_later 0.05 echo later\nsleep 0.3\n"
+                           "call_later -1 echo at once\ncall_later 3600 echo never\nsleep 0.2\n")
+        lines = result.out.splitlines()[2:]
+        self.assertEqual([line for line in lines if not line.isdigit()], ["one two  words", "later", "at once"])
+
+    def test_call_at(self):
+        when = self.host("call_later 100 stop\ntimers --json\n").out.splitlines()[-1]
+        self.assertIn('"when": ', when)
+        result = self.host("call_at 1 echo past\nsleep 0.2\ncall_at inf echo never\ntimers\n")
+        self.assertIn("past\n", result.out)
+        self.assertRegex(result.out, r"\n\d+\t\t\techo never\n$")
+
+    def test_sleep_blocks(self):
+        start = time.monotonic()
+        result = self.host("call_soon sleep 30\nsleep 0.3\nhandles\ncall_soon echo queued\n"
+                           "call_later 1 echo no\nstop\nhandles --json\n", code=3)
+        # The end does not wait for it.
+        self.assertLess(time.monotonic() - start, 20)
+        self.assertRegex(result.out, r"\thandle\trunning\t[\d.]+\tsleep 30\n")
+        self.assertRegex(result.err, r"loop 1: blocked for [\d.]+ m?s in handle #\d+ sleep 30\n")
+        self.assertIn("will not do it", result.err)
+        self.assertIn("queued\n", result.out)
+
+    def test_wrong_actions(self):
+        for command in ("call_soon dance", "call_soon sleep", "call_soon sleep -1", "call_soon sleep x",
+                        "call_soon stop now", "create_server 127.0.0.1 0 chess", "call_later x echo",
+                        "create_server 127.0.0.1 70000 echo", "create_server 127.0.0.1 0"):
+            with self.subTest(command):
+                result = self.host(command, "--json", code=3)
+                self.assertIn(result.json_lines[-1]["error"]["name"], ("InvalidArgument", "Usage"))
+
+    def test_servers_and_connections(self):
+        result = self.host("create_server 127.0.0.1 0 discard\nservers\n", "--json")
+        server = result.json_lines[1]
+        self.assertEqual(list(server), ["loop", "id", "port"])
+        self.assertIn(server["id"], [row["id"] for row in result.json_lines[2]["rows"]])
+
+        host, port = self.start_host()
+        reply = self.loopctl(host.pid, "create_connection", "127.0.0.1", port, "discard", "--json", code=0).json
+        rows = self.loopctl(host.pid, "transports", "--json").json["rows"]
+        self.assertEqual(len(rows), 2)
+        self.assertIn(reply["id"], [row["id"] for row in rows])
+
+        with program.connect(port) as client:
+            self.assertEqual(program.echo(client, b"y" * 300000), b"y" * 300000)
+
+        reply = self.loopctl(host.pid, "create_server", "127.0.0.1", port, "echo", "--json", code=3).json
+        self.assertEqual(reply["error"]["name"], "Failed")
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            self.loopctl(host.pid, "create_connection", "127.0.0.1", unused.getsockname()[1], "echo", code=3)
+
+        server = self.loopctl(host.pid, "servers").rows[0]["id"]
+        self.loopctl(host.pid, "close_server", server, code=0)
+        with self.assertRaises(ConnectionRefusedError):
+            program.connect(port)
+
+    def test_echo_option(self):
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            port = unused.getsockname()[1]
+        self.assertIn(f"127.0.0.1:{port}\n", self.host("", f"--echo=127.0.0.1:{port}").out)
+        self.assertIn(f"127.0.0.1:{port}\n", self.host("", f"--echo={port}").out)
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            result = self.host("", f"--echo=127.0.0.1:{taken.getsockname()[1]}", code=1)
+            self.assertIn("loopctl: ", result.err)
+
+    def test_exit_codes(self):
+        self.host("servers\n")
+        self.host("bogus\nservers\n", code=3)
+        self.host("servers\ncancel 999999\n", code=3)
+        self.host("quit\nbogus\n")
+        self.loopctl("host", "-c", "servers", "-c", "bogus", code=3)
+
+    def test_stop(self):
+        host, _ = self.start_host()
+        self.assertEqual(self.loopctl(host.pid, "stop", code=0).out, "done\n")
+        self.assertEqual(host.wait(program.PATIENCE), 0)
+
+    def test_signals(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            host, _ = self.start_host()
+            host.send_signal(number)
+            self.assertEqual(host.wait(program.PATIENCE), 0)
+            self.assertEqual(os.listdir(f"{self.runtime}/libloop"), [])
+
+    def test_signal_while_it_reads(self):
+        process = subprocess.Popen([program.LOOPCTL, "host"], env=self.env, stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, text=True)
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(program.PATIENCE), 0)
+        process.stdin.close()
+        process.stdout.close()
+
+    def test_read_only(self):
+        result = self.host("loop\ndebug on\ncall_soon echo no\n", "--read-only", "--json", code=3)
+        self.assertEqual([reply["error"]["name"] for reply in result.json_lines if "error" in reply],
+                         ["AccessDenied", "AccessDenied"])
+        self.assertNotIn("\nno\n", result.out)
+
+    def test_without_a_runtime_directory(self):
+        for value in (None, "", "/no/such/directory"):
+            env = {key: text for key, text in self.env.items() if key != "XDG_RUNTIME_DIR"}
+            if value is not None:
+                env["XDG_RUNTIME_DIR"] = value
+            result = self.host("ls --json\n", env=env)
+            path = re.search(r"export XDG_RUNTIME_DIR=(/tmp/loopctl-\w+)\n", result.out)[1]
+            self.assertIn(f'"socket": "{path}/libloop/', result.out)
+            self.assertEqual(glob.glob(path), [])
+
+    def test_a_command_of_the_command_line_comes_too_late(self):
+        self.assertIn("loopctl host", self.host("host\n", code=3).err)
+
+
+tap.main()

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The shell on a terminal."""
+
+import os
+import signal
+import stat
+import time
+
+import program
+import tap
+
+PROMPT = r"\w+\[\d+\]> "
+CTRL_C, CTRL_D, TAB, UP = "\x03", "\x04", "\t", "\x1b[A"
+
+
+class TestShell(program.TestCase):
+    def shell(self, *args, **options):
+        shell = self.terminal(*args, **options)
+        shell.expect(PROMPT)
+        return shell
+
+    def interrupt(self, shell):
+        """Throws the line away."""
+        shell.drain(0.2)
+        shell.send(CTRL_C)
+        shell.expect(PROMPT)
+
+    def test_greeting_and_quit(self):
+        pid, _ = self.start_target()
+        shell = self.terminal(pid)
+        shell.expect(rf"target\[{pid}\], libloop ")
+        shell.expect(r"^loop 1: waiting for events\n")
+        shell.expect(rf"^target\[{pid}\]> ")
+        shell.send("quit\r")
+        self.assertEqual(shell.wait(), 0)
+
+    def test_no_target(self):
+        self.assertEqual(self.terminal(999999999).wait(), 2)
+
+    def test_commands(self):
+        shell = self.shell("host")
+        shell.send("call_later 3600 echo 'a  b'; timers\r")
+        shell.expect(r"^timer #\d+\n")
+        shell.expect(r"^ *id +when +in  name\n.* echo a  b\n")
+        shell.send("bogus\r")
+        shell.expect("There is no command “bogus”")
+        shell.send("\r")
+        shell.drain(0.3)
+        shell.send(CTRL_D)
+        # A shell is not judged by what was tried in it.
+        self.assertEqual(shell.wait(), 0)
+        self.assertEqual(os.listdir(f"{self.runtime}/libloop"), [])
+
+    def test_completion_of_commands(self):
+        shell = self.shell("host")
+        shell.send("tim" + TAB)
+        shell.expect("timers $")
+        shell.send("\r")
+        shell.expect("^none\n")
+        shell.expect(PROMPT)
+        shell.send("create" + TAB)
+        shell.expect("create_$")
+        shell.send(TAB)
+        shell.expect("create_connection  create_server")
+        self.interrupt(shell)
+        shell.send("timers --so" + TAB)
+        shell.expect("timers --sort=$")
+        shell.send("w" + TAB)
+        shell.expect("when $")
+        self.interrupt(shell)
+        shell.send("watch i=1 met" + TAB)
+        shell.expect("metrics $")
+
+    def test_completion_of_ids(self):
+        pid, _ = self.start_target("timers=2")
+        timers = self.loopctl(pid, "timers").rows
+        server = self.loopctl(pid, "servers").rows[0]
+        shell = self.shell(pid)
+        shell.send("close_server " + TAB)
+        shell.expect(rf"close_server {server['id']} $")
+        self.interrupt(shell)
+        shell.send("cancel " + TAB)
+        shell.drain(0.3)
+        shell.send(TAB)
+        for timer in timers:
+            shell.expect(rf"{timer['id']} hourly")
+
+    def test_ctrl_c(self):
+        shell = self.shell("host")
+        shell.send("stop")
+        shell.expect("stop$")
+        self.interrupt(shell)
+        shell.send("\r")
+        shell.expect(PROMPT)
+        shell.send("loop\r")
+        shell.expect("^loop 1: waiting for events\n")
+        shell.expect(PROMPT)
+
+        for command in ("sleep 100", "watch i=0.2 loop"):
+            shell.send(command + "\r")
+            shell.drain(0.3)
+            self.interrupt(shell)
+        shell.send("call_soon echo alive\r")
+        shell.expect("^alive\n")
+
+    def test_ctrl_z(self):
+        shell = self.shell("host")
+        os.kill(shell.pid, signal.SIGSTOP)
+        os.waitpid(shell.pid, os.WUNTRACED)
+        os.kill(shell.pid, signal.SIGCONT)
+        shell.expect(PROMPT)
+        shell.send("tim" + TAB)
+        shell.expect("timers $")
+
+    def test_history(self):
+        shell = self.shell("host")
+        for line in ("call_soon echo first", " call_soon echo secret", "call_soon echo ünïcode"):
+            shell.send(line + "\r")
+            shell.expect(PROMPT)
+            shell.drain(0.2)
+        shell.send(CTRL_D)
+        self.assertEqual(shell.wait(), 0)
+
+        path = os.path.join(self.env["XDG_STATE_HOME"], "libloop", "history")
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        with open(path, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "call_soon echo first\ncall_soon echo ünïcode\n")
+
+        shell = self.shell("host")
+        shell.send(UP)
+        shell.expect("call_soon echo ünïcode$")
+        shell.send(UP + "\r")
+        shell.expect("^first\n")
+
+    def test_paste(self):
+        shell = self.shell("host")
+        shell.send("\x1b[200~tim\techo\rloop\n\x1b[201~")
+        shell.expect("tim echo; loop$")
+        # Nothing ran, and nothing was completed.
+        self.assertEqual(shell.drain(0.3), "")
+        self.interrupt(shell)
+        shell.send("\x1b[200~call_soon echo pasted\n\x1b[201~\r")
+        shell.expect("^pasted\n")
+
+    def test_events_leave_the_prompt_alone(self):
+        shell = self.shell("host")
+        shell.send("call_later 0.5 echo event\r")
+        shell.expect(PROMPT)
+        shell.send("lo")
+        shell.expect("lo$")
+        shell.expect(rf"event\n{PROMPT}lo$")
+        shell.send("op\r")
+        shell.expect("^loop 1: ")
+        shell.send("debug on; call_soon sleep 0.2\r")
+        shell.expect(r"libloop: Executing handle #\d+ sleep 0.2 took")
+
+    def test_reconnection(self):
+        pid, _ = self.start_target()
+        shell = self.shell("target")
+        self.target.kill()
+        self.target.wait()
+        shell.expect(rf"target\[{pid}\] has gone")
+        shell.expect(PROMPT)
+        shell.send("loop\r")
+        shell.expect("There is no process “target”")
+        shell.expect(PROMPT)
+        again, _ = self.start_target()
+        shell.send("loop\r")
+        shell.expect(rf"Connected to target\[{again}\]")
+        shell.expect("^loop 1: ")
+        shell.expect(rf"target\[{again}\]> ")
+
+    def test_loops(self):
+        pid, _ = self.start_target("loops=2")
+        second = self.loop_ids(pid)[1]
+        shell = self.shell(pid)
+        shell.send(f"loop {second}\r")
+        shell.expect(f"^loop {second}: stopped\n")
+        shell.expect(rf"target\[{pid}\]/{second}> ")
+        shell.send("servers\r")
+        shell.expect(f"^loop {second}: stopped\nnone\n")
+        shell.send("loop 999999\r")
+        shell.expect("There is no loop 999999")
+        shell.expect(rf"target\[{pid}\]/{second}> ")
+
+    def test_terminal_goes_away(self):
+        shell = self.shell("host")
+        os.kill(shell.pid, signal.SIGHUP)
+        self.assertEqual(shell.wait(), 0)
+
+    def test_blocked_target_does_not_block_the_shell(self):
+        pid, _ = self.start_target()
+        shell = self.shell(pid, "--timeout=0.3")
+        self.target.send_signal(signal.SIGSTOP)
+        start = time.monotonic()
+        shell.send("loop\r")
+        shell.expect("did not answer within 0.3 s")
+        shell.expect(PROMPT)
+        shell.send("close_server " + TAB)
+        shell.drain(0.8)
+        self.target.send_signal(signal.SIGCONT)
+        self.interrupt(shell)
+        shell.send("loop\r")
+        shell.expect("^loop 1: ")
+        self.assertLess(time.monotonic() - start, 10)
+
+
+tap.main()

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "loop-check.h"
+
+#include "loopctl/json.h"
+#include "loopctl/table.h"
+#include "loopctl/text.h"
+#include "loopctl/value.h"
+
+#include <math.h>
+
+static CtlOutput *
+new_output (gboolean is_terminal, int width)
+{
+  CtlOutput *output = ctl_output_new (CTL_FORMAT_TEXT, CTL_COLOR_NEVER);
+
+  output->is_terminal = is_terminal;
+  output->width = width;
+
+  return output;
+}
+
+static void
+assert_table (const char *const *columns, const char *rows, gboolean is_terminal, int width, const char *expected)
+{
+  g_autoptr (CtlOutput) output = new_output (is_terminal, width);
+  g_autoptr (CtlTable) table = ctl_table_new (columns);
+  g_autoptr (GVariant) parsed = g_variant_parse (G_VARIANT_TYPE ("aa{sv}"), rows, NULL, NULL, NULL);
+
+  ck_assert_ptr_nonnull (parsed);
+  ctl_table_add_all (table, parsed);
+  ctl_table_print (table, output);
+  ck_assert_str_eq (output->text->str, expected);
+}
+
+static const char *const columns[] = { "id", "in", "name", NULL };
+
+START_TEST (test_table)
+{
+  assert_table (columns, "[{'id': <uint64 7>, 'in': <1.5>, 'name': <'a'>}, {'id': <uint64 123>, 'name': <'bc'>}]", TRUE,
+                80,
+                " id     in  name\n"
+                "  7  1.500  a\n"
+                "123      -  bc\n");
+}
+END_TEST
+
+START_TEST (test_tsv)
+{
+  assert_table (columns, "[{'id': <uint64 7>, 'in': <0.1>, 'name': <'a\\tb\\\\\\n'>}, {'id': <uint64 123>}]", FALSE, 10,
+                "id\tin\tname\n"
+                "7\t0.1\ta\\tb\\\\\\n\n"
+                "123\t\t\n");
+  assert_table (columns, "[]", FALSE, 10, "id\tin\tname\n");
+}
+END_TEST
+
+START_TEST (test_table_is_cut_to_the_width)
+{
+  assert_table (columns, "[{'id': <uint64 7>, 'in': <1.0>, 'name': <'a long name, too long'>}]", TRUE, 20,
+                "id     in  name\n"
+                " 7  1.000  a long n…\n");
+  assert_table (columns, "[{'id': <uint64 1234567890123>, 'in': <1.0>, 'name': <'name'>}]", TRUE, 12,
+                "           …\n"
+                "12345678901…\n");
+}
+END_TEST
+
+START_TEST (test_table_of_wide_characters)
+{
+  assert_table ((const char *const[]) { "name", "id", NULL },
+                "[{'name': <'漢字'>, 'id': <uint64 1>}, {'name': <'abcdef'>, 'id': <uint64 2>}]", TRUE, 80,
+                "name    id\n"
+                "漢字     1\n"
+                "abcdef   2\n");
+}
+END_TEST
+
+START_TEST (test_table_of_unknown_columns)
+{
+  assert_table ((const char *const[]) { "id", NULL }, "[{'new': <true>, 'id': <uint64 1>, 'b\\u001bad': <1>}]", FALSE, 80,
+                "id\tnew\n"
+                "1\ttrue\n");
+}
+END_TEST
+
+START_TEST (test_control_characters)
+{
+  const struct
+  {
+    const char *text;
+    CtlEscape escape;
+    const char *expected;
+  } cases[] = {
+    { "plain ä", CTL_ESCAPE_CONTROLS, "plain ä" },
+    { "\033[2J", CTL_ESCAPE_CONTROLS, "\\x1b[2J" },
+    { "a\tb\nc\rd", CTL_ESCAPE_CONTROLS, "a\\tb\\nc\\rd" },
+    { "a\\b", CTL_ESCAPE_CONTROLS, "a\\b" },
+    { "a\\b", CTL_ESCAPE_TSV, "a\\\\b" },
+    { "\xc2\x9b", CTL_ESCAPE_CONTROLS, "\\x9b" },
+    { "a\xe2\x80\xae" "b", CTL_ESCAPE_CONTROLS, "a\\u202eb" },
+    { "\xff", CTL_ESCAPE_CONTROLS, "\xef\xbf\xbd" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *found = ctl_text_escape (cases[i].text, cases[i].escape);
+
+      ck_assert_str_eq (found, cases[i].expected);
+    }
+}
+END_TEST
+
+START_TEST (test_wrapping)
+{
+  g_autoptr (GString) out = g_string_new (NULL);
+
+  ctl_text_append_wrapped (out, "one two three fourteen", 8);
+  ck_assert_str_eq (out->str, "one two\nthree\nfourteen\n");
+}
+END_TEST
+
+static void
+assert_json (const char *value, gboolean pretty, const char *expected)
+{
+  g_autoptr (GString) out = g_string_new (NULL);
+  g_autoptr (GVariant) parsed = g_variant_parse (NULL, value, NULL, NULL, NULL);
+
+  ck_assert_ptr_nonnull (parsed);
+  ctl_json_append (out, parsed, pretty);
+  ck_assert_str_eq (out->str, expected);
+}
+
+START_TEST (test_json)
+{
+  assert_json ("{'a': <uint64 18446744073709551615>, 'b': <true>, 'c': <@as []>}", FALSE,
+               "{\"a\": 18446744073709551615, \"b\": true, \"c\": []}\n");
+  assert_json ("'a\"b\\\\c\\n\\t\\u001bä'", FALSE, "\"a\\\"b\\\\c\\n\\t\\u001bä\"\n");
+  assert_json ("[0.1, 5.0, -1e-05, 1e300]", FALSE, "[0.1, 5.0, -1e-05, 1e+300]\n");
+  assert_json ("[{'a': <1>}, {}]", TRUE, "[\n  {\n    \"a\": 1\n  },\n  {}\n]\n");
+}
+END_TEST
+
+START_TEST (test_json_has_no_infinity)
+{
+  g_autoptr (GString) out = g_string_new (NULL);
+  const double values[] = { NAN, INFINITY, -INFINITY };
+  g_autoptr (GVariant) array =
+    g_variant_ref_sink (g_variant_new_fixed_array (G_VARIANT_TYPE_DOUBLE, values, 3, sizeof (double)));
+
+  ctl_json_append (out, array, FALSE);
+  ck_assert_str_eq (out->str, "[null, null, null]\n");
+}
+END_TEST
+
+START_TEST (test_seconds)
+{
+  const struct
+  {
+    double seconds;
+    const char *expected;
+  } cases[] = { { 0, "0 s" }, { 3.24, "3.2 s" }, { 0.1, "100.0 ms" }, { 0.0000415, "41.5 µs" }, { -0.5, "-500.0 ms" } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *found = ctl_value_from_seconds (cases[i].seconds);
+
+      ck_assert_str_eq (found, cases[i].expected);
+    }
+}
+END_TEST
+
+LOOP_TEST_MAIN ("loopctl-output",
+                test_table,
+                test_tsv,
+                test_table_is_cut_to_the_width,
+                test_table_of_wide_characters,
+                test_table_of_unknown_columns,
+                test_control_characters,
+                test_wrapping,
+                test_json,
+                test_json_has_no_infinity,
+                test_seconds)

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "loop-check.h"
+
+#include "loopctl/error.h"
+#include "loopctl/words.h"
+
+#include <math.h>
+
+/* Splits @text; the commands are joined with "|" and their words with ",". */
+static char *
+split (const char *text)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) commands = ctl_words_split (text, &error);
+  GString *out = g_string_new (NULL);
+
+  if (commands == NULL)
+    {
+      ck_assert_int_eq (ctl_error_get_exit (error), CTL_EXIT_USAGE);
+      return g_string_free (out, FALSE);
+    }
+
+  for (guint i = 0; i < commands->len; i++)
+    {
+      g_autofree char *words = g_strjoinv (",", g_ptr_array_index (commands, i));
+
+      g_string_append_printf (out, "%s%s", i > 0 ? "|" : "", words);
+    }
+
+  return g_string_free (out, FALSE);
+}
+
+static void
+assert_split (const char *text, const char *expected)
+{
+  g_autofree char *found = split (text);
+
+  ck_assert_str_eq (found, expected);
+}
+
+START_TEST (test_words_and_commands)
+{
+  assert_split ("", "");
+  assert_split (" \t ", "");
+  assert_split ("timers", "timers");
+  assert_split ("  call_later  5\techo hello ", "call_later,5,echo,hello");
+  assert_split ("timers; handles ;;\nloop", "timers|handles|loop");
+  assert_split ("timers;", "timers");
+}
+END_TEST
+
+START_TEST (test_quotes)
+{
+  assert_split ("echo 'a b' \"c d\"", "echo,a b,c d");
+  assert_split ("echo ''", "echo,");
+  assert_split ("echo a'b'\"c\"d", "echo,abcd");
+  assert_split ("echo 'a;b' \"c\nd\"", "echo,a;b,c\nd");
+  assert_split ("echo a\\ b \\'", "echo,a b,'");
+  assert_split ("echo \"a\\\"b\\\\c\\n\"", "echo,a\"b\\c\\n");
+  assert_split ("echo 'a\\b'", "echo,a\\b");
+  assert_split ("echo 'no end", "");
+  assert_split ("echo \"no end", "");
+}
+END_TEST
+
+START_TEST (test_comments)
+{
+  assert_split ("# all of it\n", "");
+  assert_split ("timers\n  # a line; loop\nhandles", "timers|handles");
+  assert_split ("cancel #17", "cancel,#17");
+  assert_split ("echo a#b", "echo,a#b");
+}
+END_TEST
+
+START_TEST (test_unfinished)
+{
+  const struct
+  {
+    const char *text;
+    const char *expected;
+  } cases[] = {
+    { "", "" },
+    { "tim", "tim" },
+    { "cancel ", "cancel," },
+    { "cancel 1", "cancel,1" },
+    { "timers; can", "can" },
+    { "timers; ", "" },
+    { "echo 'a b", "echo,a b" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_auto (GStrv) words = ctl_words_split_unfinished (cases[i].text);
+      g_autofree char *joined = g_strjoinv (",", words);
+
+      ck_assert_str_eq (joined, cases[i].expected);
+    }
+}
+END_TEST
+
+START_TEST (test_ids)
+{
+  static const char *const wrong[] = { "", "#", "0", "-1", "1.5", "1x", "99999999999999999999" };
+  guint64 id;
+
+  ck_assert (ctl_words_parse_id ("17", &id, NULL));
+  ck_assert_uint_eq (id, 17);
+  ck_assert (ctl_words_parse_id ("#18446744073709551615", &id, NULL));
+  ck_assert_uint_eq (id, G_MAXUINT64);
+
+  for (guint i = 0; i < G_N_ELEMENTS (wrong); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      ck_assert_msg (!ctl_words_parse_id (wrong[i], &id, &error), "%s", wrong[i]);
+      ck_assert_int_eq (ctl_error_get_exit (error), CTL_EXIT_USAGE);
+    }
+}
+END_TEST
+
+START_TEST (test_seconds)
+{
+  static const char *const wrong[] = { "", "nan", "5s", "1,5", "x" };
+  double seconds;
+
+  ck_assert (ctl_words_parse_seconds ("1.5", &seconds, NULL));
+  ck_assert_double_eq (seconds, 1.5);
+  ck_assert (ctl_words_parse_seconds ("-1e3", &seconds, NULL));
+  ck_assert_double_eq (seconds, -1000);
+  ck_assert (ctl_words_parse_seconds ("inf", &seconds, NULL));
+  ck_assert (isinf (seconds));
+
+  for (guint i = 0; i < G_N_ELEMENTS (wrong); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      ck_assert_msg (!ctl_words_parse_seconds (wrong[i], &seconds, &error), "%s", wrong[i]);
+      ck_assert_int_eq (ctl_error_get_exit (error), CTL_EXIT_USAGE);
+    }
+}
+END_TEST
+
+LOOP_TEST_MAIN ("loopctl-words",
+                test_words_and_commands,
+                test_quotes,
+                test_comments,
+                test_unfinished,
+                test_ids,
+                test_seconds)

@@ -480,7 +480,7 @@ check_arguments (const char *host, LoopConnectionOptions *options, GError **erro
 /**
  * loop_event_loop_create_connection:
  * @self: an event loop
- * @host: (nullable): a host name or address, or %NULL if the options have a socket
+ * @host: (nullable) (type filename): a host name or address, or %NULL if the options have a socket
  * @port: a port
  * @options: (nullable): options
  * @factory: (scope notified) (closure user_data) (destroy notify): makes the protocol

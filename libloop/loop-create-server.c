@@ -339,7 +339,7 @@ check_arguments (const char *const *hosts, guint16 port, LoopServerOptions *opti
 /**
  * loop_event_loop_create_server:
  * @self: an event loop
- * @hosts: (nullable) (array zero-terminated=1): host names or addresses; an empty one, and
+ * @hosts: (nullable) (array zero-terminated=1) (element-type filename): host names or addresses; an empty one, and
  *   %NULL in the place of the array, stand for all interfaces
  * @port: a port; 0 for one that the kernel chooses, the same for all hosts if possible
  * @options: (nullable): options

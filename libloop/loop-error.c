@@ -11,7 +11,9 @@
  *
  * Returns: the quark
  */
-G_DEFINE_QUARK (loop - error - quark, loop_error)
+/* clang-format off */
+G_DEFINE_QUARK (loop-error-quark, loop_error)
+/* clang-format on */
 
 G_DEFINE_ENUM_TYPE (LoopError,
                     loop_error,

@@ -15,7 +15,7 @@ loop_event_loop_next_call (LoopEventLoop *self, LoopCallBatch *batch, LoopReadyQ
   LoopHandle *handle;
 
   /* It comes from another processor: ask for it in time. */
-  __builtin_prefetch (call + 8);
+  __builtin_prefetch (call + 32);
 
   if (call->callback == NULL)
     {

@@ -32,6 +32,15 @@ struct _LoopCloseHook
   void (*closed) (LoopCloseHook *hook);
 };
 
+/* An exception handler. It may be replaced while it runs. */
+typedef struct
+{
+  LoopExceptionHandler handler;
+  gpointer user_data;
+  GDestroyNotify notify;
+  guint ref_count;
+} LoopExceptionClosure;
+
 /* What runs at this moment. Callbacks nest when one of them runs a main loop of its own. */
 typedef struct
 {
@@ -49,10 +58,8 @@ struct _LoopEventLoop
   GMainContext *context;
   GSource *source;
   gint64 slow_callback_ns;
-  LoopExceptionHandler exception_handler;
-  gpointer exception_handler_data;
-  GDestroyNotify exception_handler_notify;
-  int context_wakeup_fd; /* of a private context, or -1 */
+  LoopExceptionClosure *exception_closure; /* or NULL for the default handler */
+  int context_wakeup_fd;                   /* of a private context, or -1 */
   guint8 cache_line_padding[64];
 
   LoopGuard guard;
@@ -68,12 +75,13 @@ struct _LoopEventLoop
   LoopMetrics metrics;
 
   gpointer thread; /* the thread in which the loop runs now, or NULL */
+  gpointer home;   /* the thread that iterates a foreign context, as far as is known */
 
   GPollFD *fds;
   guint n_fds_allocated;
 
   gint64 last_yield;
-  gint64 stamp; /* the last time that was taken for the metrics, or 0 */
+  gint64 stamp;       /* the last time that was taken for the metrics, or 0 */
   guint n_dispatches; /* nesting depth */
   guint n_direct;     /* iterations since other sources of the context were last checked */
 

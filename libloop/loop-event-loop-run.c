@@ -24,7 +24,19 @@ loop_event_loop_has_work (LoopEventLoop *self)
       !loop_incoming_is_empty (self->incoming))
     return TRUE;
 
-  return self->timers.length > 0 && loop_timer_heap_next (&self->timers) <= loop_clock_now ();
+  if (self->timers.length > 0)
+    {
+      gint64 next;
+
+      /* Asking for it puts the heap in order. */
+      loop_event_loop_enter (self);
+      next = loop_timer_heap_next (&self->timers);
+      loop_event_loop_leave (self);
+
+      return next <= loop_clock_now ();
+    }
+
+  return FALSE;
 }
 
 /* Due timers join the ready queue. Inside the guard. */
@@ -216,6 +228,7 @@ run_batch (LoopEventLoop *self)
   gint64 begun = 0;
   gint64 now;
   guint n = 0;
+  guint next_check = 2;
 
   if (is_timed)
     begun = self->stamp != 0 ? self->stamp : loop_clock_now ();
@@ -251,11 +264,15 @@ run_batch (LoopEventLoop *self)
           drop_item (self, item);
         }
 
-      /* The clock is read once in a while: a callback of this loop takes nanoseconds. */
-      n++;
-      if (G_UNLIKELY ((n & 63) == 0))
+      /*
+       * The clock is read once in a while, for most callbacks take nanoseconds: after the
+       * second, the fourth, and so on, for some take milliseconds.
+       */
+      if (G_UNLIKELY (++n == next_check))
         {
           gint64 checked = loop_clock_now ();
+
+          next_check += MIN (n, 64);
 
           if (begun == 0)
             begun = checked;
@@ -333,6 +350,7 @@ loop_event_loop_dispatch (LoopEventLoop *self)
   gpointer previous_thread = self->thread;
 
   __atomic_store_n (&self->thread, loop_thread_self (), __ATOMIC_RELAXED);
+  __atomic_store_n (&self->home, loop_thread_self (), __ATOMIC_RELAXED);
   self->n_dispatches++;
 
   /* What is left of an interrupted batch is still the snapshot of that iteration. */
@@ -457,8 +475,10 @@ get_timeout (LoopEventLoop *self, gboolean may_block, int timeout_ms)
   next = loop_timer_heap_next (&self->timers);
   if (next != LOOP_NEVER)
     {
-      gint64 until = MAX (next - loop_clock_now (), 0);
+      /* Not inside MAX(), which would read the clock twice. */
+      gint64 until = next - loop_clock_now ();
 
+      until = MAX (until, 0);
       if (timeout_ns < 0 || until < timeout_ns)
         timeout_ns = until;
     }
@@ -674,6 +694,7 @@ loop_event_loop_run_forever_full (LoopEventLoop *self, GError **error)
 
   loop_event_loop_enter (self);
   __atomic_store_n (&self->thread, NULL, __ATOMIC_RELAXED);
+  __atomic_store_n (&self->home, NULL, __ATOMIC_RELAXED);
   self->is_running = FALSE;
   self->is_stopping = FALSE;
   self->is_polled = FALSE;

@@ -4,6 +4,10 @@
 
 #include "loop-event-loop-private.h"
 
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 /**
  * LoopEventLoop:
  *
@@ -117,12 +121,42 @@ find_wakeup_fd (GMainContext *context)
   return n_fds == 1 ? fd.fd : -1;
 }
 
+/*
+ * GLib ends the process when it finds no descriptor for a main context. A loop needs one
+ * of its own, and the default one, which GLib makes as soon as a loop runs.
+ */
+static gboolean
+make_contexts (LoopEventLoop *self, GError **error)
+{
+  int first = eventfd (0, EFD_CLOEXEC);
+  int second = eventfd (0, EFD_CLOEXEC);
+  int saved_errno = errno;
+
+  if (first >= 0)
+    close (first);
+  if (second < 0)
+    {
+      loop_set_error_from_errno (error, saved_errno, "Could not create an eventfd");
+      return FALSE;
+    }
+  close (second);
+
+  g_main_context_default ();
+  if (self->context == NULL)
+    {
+      self->context = g_main_context_new ();
+      self->context_wakeup_fd = find_wakeup_fd (self->context);
+    }
+
+  return TRUE;
+}
+
 static gboolean
 set_up (LoopEventLoop *self, GError **error)
 {
   self->incoming = loop_incoming_new (error);
 
-  return self->incoming != NULL && loop_poller_init (&self->poller, error) &&
+  return self->incoming != NULL && loop_poller_init (&self->poller, error) && make_contexts (self, error) &&
          loop_poller_add_internal (&self->poller, self->incoming->wakeup_fd, EPOLLIN | EPOLLET, error) &&
          (self->context_wakeup_fd < 0 ||
           loop_poller_add_internal (&self->poller, self->context_wakeup_fd, EPOLLIN, error));
@@ -144,12 +178,6 @@ loop_event_loop_constructed (GObject *object)
       g_once_init_leave (&first_made, 1);
     }
 
-  if (self->context == NULL)
-    {
-      self->context = g_main_context_new ();
-      self->context_wakeup_fd = find_wakeup_fd (self->context);
-    }
-
   if (set_up (self, &error))
     {
       self->source = loop_source_new (self);
@@ -159,6 +187,8 @@ loop_event_loop_constructed (GObject *object)
     {
       g_warning ("Could not make an event loop: %s", error->message);
       loop_poller_clear (&self->poller);
+      if (self->incoming != NULL)
+        loop_incoming_close (self->incoming);
       self->is_closed = TRUE;
     }
 
@@ -380,7 +410,8 @@ loop_event_loop_get_running (void)
  * Gets the main context that the loop lives on. Sources that are attached to it are
  * dispatched while the loop runs.
  *
- * Returns: (transfer none): the context
+ * Returns: (transfer none) (nullable): the context; %NULL if there were no file descriptors
+ *   left to make one
  */
 GMainContext *
 loop_event_loop_get_context (LoopEventLoop *self)

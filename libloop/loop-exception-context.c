@@ -283,6 +283,17 @@ loop_exception_context_set_socket (LoopExceptionContext *self, GSocket *socket)
   g_set_object (&self->socket, socket);
 }
 
+static void
+exception_closure_unref (LoopExceptionClosure *self)
+{
+  if (self == NULL || --self->ref_count > 0)
+    return;
+
+  if (self->notify != NULL)
+    self->notify (self->user_data);
+  g_free (self);
+}
+
 /**
  * loop_event_loop_set_exception_handler:
  * @self: an event loop
@@ -298,20 +309,20 @@ loop_event_loop_set_exception_handler (LoopEventLoop *self,
                                        gpointer user_data,
                                        GDestroyNotify notify)
 {
-  GDestroyNotify old_notify;
-  gpointer old_data;
+  LoopExceptionClosure *old_closure;
+  LoopExceptionClosure *closure = NULL;
 
   g_return_if_fail (LOOP_IS_EVENT_LOOP (self));
 
-  old_notify = self->exception_handler_notify;
-  old_data = self->exception_handler_data;
+  if (handler != NULL || notify != NULL)
+    {
+      closure = g_new (LoopExceptionClosure, 1);
+      *closure = (LoopExceptionClosure) { handler, user_data, notify, 1 };
+    }
 
-  self->exception_handler = handler;
-  self->exception_handler_data = user_data;
-  self->exception_handler_notify = notify;
-
-  if (old_notify != NULL)
-    old_notify (old_data);
+  old_closure = self->exception_closure;
+  self->exception_closure = closure;
+  exception_closure_unref (old_closure);
 }
 
 /**
@@ -329,9 +340,9 @@ loop_event_loop_get_exception_handler (LoopEventLoop *self, gpointer *user_data)
   g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), NULL);
 
   if (user_data != NULL)
-    *user_data = self->exception_handler_data;
+    *user_data = self->exception_closure != NULL ? self->exception_closure->user_data : NULL;
 
-  return self->exception_handler;
+  return self->exception_closure != NULL ? self->exception_closure->handler : NULL;
 }
 
 /**
@@ -384,13 +395,21 @@ loop_event_loop_default_exception_handler (LoopEventLoop *self, LoopExceptionCon
 void
 loop_event_loop_call_exception_handler (LoopEventLoop *self, LoopExceptionContext *context)
 {
+  LoopExceptionClosure *closure;
+
   g_return_if_fail (LOOP_IS_EVENT_LOOP (self));
   g_return_if_fail (context != NULL);
 
-  if (self->exception_handler != NULL)
-    self->exception_handler (self, context, self->exception_handler_data);
-  else
-    loop_event_loop_default_exception_handler (self, context);
+  closure = self->exception_closure;
+  if (closure == NULL || closure->handler == NULL)
+    {
+      loop_event_loop_default_exception_handler (self, context);
+      return;
+    }
+
+  closure->ref_count++;
+  closure->handler (self, context, closure->user_data);
+  exception_closure_unref (closure);
 }
 
 /* Calls the exception handler and drops @context. */

@@ -160,6 +160,13 @@ start_watching (LoopEventLoop *self, int fd, guint8 interest, GError **error)
   return watch;
 }
 
+static GError *
+make_closed_error (int fd)
+{
+  return g_error_new (G_IO_ERROR, G_IO_ERROR_CLOSED,
+                      "File descriptor %d was closed while it was watched; remove its reader and writer first", fd);
+}
+
 /*
  * Makes way for a new descriptor: a watch of the same number is that of a file that was
  * closed without a word.
@@ -173,10 +180,17 @@ loop_fd_watcher_evict (LoopEventLoop *self, int fd)
   if (watch == NULL)
     return;
 
-  g_set_error (&error, G_IO_ERROR, G_IO_ERROR_CLOSED,
-               "File descriptor %d was closed while it was watched; remove its reader and writer first", fd);
+  error = make_closed_error (fd);
   fd_watch_failed (&watch->watch, error);
   fd_watch_unref (watch);
+}
+
+static void
+report_closed (LoopEventLoop *self, int fd)
+{
+  g_autoptr (GError) error = make_closed_error (fd);
+
+  loop_event_loop_report (self, loop_exception_context_new ("Watching a file descriptor failed", error));
 }
 
 static gboolean
@@ -190,8 +204,10 @@ add_callback (LoopEventLoop *self,
 {
   LoopFdCallback *new_callback = fd_callback_new (callback, user_data, notify);
   LoopFdCallback *old_callback = NULL;
+  LoopFdCallback *stranded = NULL;
   LoopWatch *watch;
   LoopFdWatch *fd_watch = NULL;
+  gboolean is_other_file = FALSE;
 
   if (!loop_event_loop_check_usable (self, error))
     {
@@ -209,7 +225,7 @@ add_callback (LoopEventLoop *self,
   else if (watch->klass != &loop_fd_watch_class)
     g_set_error (error, LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE,
                  "File descriptor %d is used by a transport or a server", fd);
-  else if (loop_poller_verify (&self->poller, watch, watch->wanted | interest, error))
+  else if (loop_poller_verify (&self->poller, watch, interest, &is_other_file, error))
     fd_watch = (LoopFdWatch *) watch;
 
   if (fd_watch != NULL)
@@ -223,10 +239,23 @@ add_callback (LoopEventLoop *self,
 
       old_callback = *place;
       *place = new_callback;
+
+      /* The callback for the other direction was not meant for the file that has the number now. */
+      if (is_other_file)
+        {
+          place = interest == LOOP_INTEREST_READ ? &fd_watch->writer : &fd_watch->reader;
+          stranded = g_steal_pointer (place);
+        }
     }
   loop_event_loop_leave (self);
 
   fd_callback_unref (fd_watch != NULL ? old_callback : new_callback);
+
+  if (stranded != NULL)
+    {
+      fd_callback_unref (stranded);
+      report_closed (self, fd);
+    }
 
   return fd_watch != NULL;
 }

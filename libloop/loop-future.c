@@ -46,9 +46,73 @@ run_done_callback (gpointer data)
 }
 
 static void
-unref_on_loop_thread (gpointer data)
+free_done_callbacks (LoopDoneCallback *callback)
 {
-  g_object_unref (data);
+  while (callback != NULL)
+    {
+      LoopDoneCallback *next = callback->next;
+
+      done_callback_free (callback);
+      callback = next;
+    }
+}
+
+static void
+report_unretrieved_exception (LoopEventLoop *loop, const GError *exception, LoopFuture *future)
+{
+  LoopExceptionContext *context = loop_exception_context_new ("Future exception was never retrieved", exception);
+
+  loop_exception_context_set_future (context, future);
+  loop_event_loop_report (loop, context);
+}
+
+/*
+ * What is left of a future whose last reference another thread dropped, and concerns user
+ * code. The future itself cannot be handed over: after dispose, g_object_unref() of that
+ * thread looks at it once more, and by then the loop's might have freed it.
+ */
+typedef struct
+{
+  LoopEventLoop *loop;
+  LoopDoneCallback *first_callback;
+  GError *exception; /* that was not retrieved, or NULL */
+  GValue result;
+} LoopFutureRemains;
+
+static void
+do_nothing (gpointer data)
+{
+}
+
+static void
+bury (gpointer data)
+{
+  LoopFutureRemains *self = data;
+
+  if (self->exception != NULL)
+    report_unretrieved_exception (self->loop, self->exception, NULL);
+  free_done_callbacks (self->first_callback);
+  if (G_IS_VALUE (&self->result))
+    g_value_unset (&self->result);
+  g_clear_error (&self->exception);
+  g_free (self);
+}
+
+static void
+leave_remains_to_loop (LoopFuture *self)
+{
+  LoopFutureRemains *remains = g_new0 (LoopFutureRemains, 1);
+
+  remains->loop = self->loop;
+  remains->first_callback = g_steal_pointer (&self->first_callback);
+  if (self->exception != NULL && !self->is_retrieved)
+    remains->exception = g_error_copy (self->exception);
+  self->is_retrieved = TRUE;
+  remains->result = self->result;
+  self->result = (GValue) G_VALUE_INIT;
+
+  /* Refused by a closed loop, it is done here. */
+  loop_event_loop_call_soon_threadsafe (self->loop, do_nothing, remains, bury, NULL, NULL);
 }
 
 static gboolean
@@ -56,17 +120,30 @@ is_for_other_thread (LoopFuture *self)
 {
   gpointer thread = __atomic_load_n (&self->loop->thread, __ATOMIC_RELAXED);
 
+  if (thread == NULL)
+    thread = __atomic_load_n (&self->loop->home, __ATOMIC_RELAXED);
+
   return thread != NULL && thread != loop_thread_self ();
 }
 
 static void
-report_unretrieved_exception (LoopFuture *self)
+leave_registry (LoopFuture *self)
 {
-  LoopExceptionContext *context = loop_exception_context_new ("Future exception was never retrieved", self->exception);
+  LoopEventLoop *loop = self->loop;
 
-  self->is_retrieved = TRUE;
-  loop_exception_context_set_future (context, self);
-  loop_event_loop_report (self->loop, context);
+  if (__atomic_load_n (&loop->thread, __ATOMIC_RELAXED) == loop_thread_self ())
+    {
+      loop_event_loop_enter (loop);
+      loop_registry_remove (&loop->registry, LOOP_REGISTRY_FUTURES, &self->node);
+      loop_event_loop_leave (loop);
+      return;
+    }
+
+  /* As an inspector does: the loop is outside its sections for nearly all of the time. */
+  while (!loop_guard_hold (&loop->guard, G_USEC_PER_SEC))
+    ;
+  loop_registry_remove (&loop->registry, LOOP_REGISTRY_FUTURES, &self->node);
+  loop_guard_release (&loop->guard);
 }
 
 static void
@@ -74,32 +151,20 @@ loop_future_dispose (GObject *object)
 {
   LoopFuture *self = LOOP_FUTURE (object);
 
+  if (self->node.next != NULL)
+    leave_registry (self);
+
   if (self->loop != NULL && is_for_other_thread (self))
-    {
-      /* The registry is the loop thread's: let it have the last reference. */
-      if (loop_event_loop_call_soon_threadsafe (self->loop, unref_on_loop_thread, g_object_ref (self), NULL, NULL,
-                                                NULL))
-        return;
-      g_object_unref (self);
-    }
+    leave_remains_to_loop (self);
 
   if (self->exception != NULL && !self->is_retrieved)
-    report_unretrieved_exception (self);
-
-  while (self->first_callback != NULL)
     {
-      LoopDoneCallback *next = self->first_callback->next;
-
-      done_callback_free (self->first_callback);
-      self->first_callback = next;
+      self->is_retrieved = TRUE;
+      report_unretrieved_exception (self->loop, self->exception, self);
     }
 
-  if (self->node.next != NULL)
-    {
-      loop_event_loop_enter (self->loop);
-      loop_registry_remove (&self->loop->registry, LOOP_REGISTRY_FUTURES, &self->node);
-      loop_event_loop_leave (self->loop);
-    }
+  free_done_callbacks (g_steal_pointer (&self->first_callback));
+  self->last_callback = NULL;
 
   G_OBJECT_CLASS (loop_future_parent_class)->dispose (object);
 }
@@ -582,10 +647,14 @@ loop_future_remove_done_callback (LoopFuture *self, guint64 id)
   return FALSE;
 }
 
+/* It may come when the run that waits for it is over: it is not to stop the next one. */
 static void
 stop_loop (LoopFuture *future, gpointer user_data)
 {
-  loop_event_loop_stop (future->loop);
+  const gboolean *is_waiting = user_data;
+
+  if (*is_waiting)
+    loop_event_loop_stop (future->loop);
 }
 
 /**
@@ -605,6 +674,7 @@ gboolean
 loop_event_loop_run_until_complete (LoopEventLoop *self, LoopFuture *future, GValue *result, GError **error)
 {
   g_autoptr (LoopFuture) keep = NULL;
+  gboolean *is_waiting;
   guint64 callback;
   gboolean success;
 
@@ -624,9 +694,13 @@ loop_event_loop_run_until_complete (LoopEventLoop *self, LoopFuture *future, GVa
   if (self->is_closed || loop_event_loop_is_running (self))
     return loop_event_loop_run_forever_full (self, error);
 
-  callback = loop_future_add_done_callback (future, stop_loop, NULL, NULL);
+  is_waiting = g_rc_box_new (gboolean);
+  *is_waiting = TRUE;
+  callback = loop_future_add_done_callback (future, stop_loop, g_rc_box_acquire (is_waiting), g_rc_box_release);
   success = loop_event_loop_run_forever_full (self, error);
   loop_future_remove_done_callback (future, callback);
+  *is_waiting = FALSE;
+  g_rc_box_release (is_waiting);
 
   if (!success)
     return FALSE;

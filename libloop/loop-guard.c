@@ -103,6 +103,19 @@ loop_guard_leave_slow (LoopGuard *self)
   pthread_mutex_unlock (&self->mutex);
 }
 
+static void
+set_deadline (struct timespec *deadline, clockid_t clock, gint64 timeout_us)
+{
+  clock_gettime (clock, deadline);
+  deadline->tv_sec += timeout_us / G_USEC_PER_SEC;
+  deadline->tv_nsec += (timeout_us % G_USEC_PER_SEC) * 1000;
+  if (deadline->tv_nsec >= 1000000000)
+    {
+      deadline->tv_sec++;
+      deadline->tv_nsec -= 1000000000;
+    }
+}
+
 /*
  * loop_guard_hold:
  * @timeout_us: how long to wait for the loop thread to be outside its sections
@@ -118,18 +131,14 @@ loop_guard_hold (LoopGuard *self, gint64 timeout_us)
 {
   struct timespec deadline;
 
-  clock_gettime (CLOCK_MONOTONIC, &deadline);
-  deadline.tv_sec += timeout_us / G_USEC_PER_SEC;
-  deadline.tv_nsec += (timeout_us % G_USEC_PER_SEC) * 1000;
-  if (deadline.tv_nsec >= 1000000000)
+  if (!self->asymmetric)
     {
-      deadline.tv_sec++;
-      deadline.tv_nsec -= 1000000000;
+      /* Of the functions with a timeout, the sanitizer for which this is only knows this one. */
+      set_deadline (&deadline, CLOCK_REALTIME, timeout_us);
+      return pthread_mutex_timedlock (&self->mutex, &deadline) == 0;
     }
 
-  if (!self->asymmetric)
-    return pthread_mutex_clocklock (&self->mutex, CLOCK_MONOTONIC, &deadline) == 0;
-
+  set_deadline (&deadline, CLOCK_MONOTONIC, timeout_us);
   if (pthread_mutex_clocklock (&self->mutex, CLOCK_MONOTONIC, &deadline) != 0)
     return FALSE;
 

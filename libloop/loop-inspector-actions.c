@@ -140,13 +140,21 @@ find_handle (LoopEventLoop *loop, guint64 id)
 static gpointer
 find_object (LoopEventLoop *loop, LoopRegistryKind kind, gsize offset, guint64 id)
 {
+  GObject *object = NULL;
+
+  /* Futures may be dropped, and so leave, in any thread. */
+  loop_event_loop_enter (loop);
   LOOP_REGISTRY_FOREACH (&loop->registry, kind, node)
     {
       if (node->id == id)
-        return g_object_ref ((GObject *) ((char *) node - offset));
+        {
+          object = g_object_ref ((GObject *) ((char *) node - offset));
+          break;
+        }
     }
+  loop_event_loop_leave (loop);
 
-  return NULL;
+  return object;
 }
 
 static void
@@ -272,6 +280,8 @@ answer (Action *self, const char *outcome, const GError *error)
   LoopStateSnapshot snapshot = { .id = self->loop_id, .state = "running" };
   GDBusMethodInvocation *invocation = g_steal_pointer (&self->invocation);
 
+  g_ptr_array_remove_fast (self->inspector->actions, self);
+
   if (self->check != NULL)
     {
       g_source_destroy (self->check);
@@ -337,7 +347,10 @@ finish_action (Action *self)
 
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
   g_source_set_callback (source, answer_done, action_ref (self), action_unref);
-  g_source_attach (source, self->inspector->context);
+  g_mutex_lock (&self->inspector->mutex);
+  if (!self->inspector->is_over)
+    g_source_attach (source, self->inspector->context);
+  g_mutex_unlock (&self->inspector->mutex);
   g_source_unref (source);
 }
 
@@ -436,6 +449,7 @@ loop_inspector_control (LoopInspector *self, guint64 loop_id, GDBusMethodInvocat
   action->loop_id = loop_id;
   action->invocation = invocation;
   action->posted = g_get_monotonic_time ();
+  g_ptr_array_add (self->actions, action);
 
   if (!parse_arguments (action, g_dbus_method_invocation_get_parameters (invocation), &error))
     {
@@ -461,4 +475,15 @@ loop_inspector_control (LoopInspector *self, guint64 loop_id, GDBusMethodInvocat
     }
 
   action_unref (action);
+}
+
+/* The inspector stops: those who wait are told. */
+void
+loop_inspector_give_up_actions (LoopInspector *self)
+{
+  g_autoptr (GError) error =
+      g_error_new_literal (LOOP_INSPECTOR_ERROR, LOOP_INSPECTOR_ERROR_CLOSED, "The inspector is stopped");
+
+  while (self->actions->len > 0)
+    answer (g_ptr_array_index (self->actions, self->actions->len - 1), NULL, error);
 }

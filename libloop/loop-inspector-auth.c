@@ -79,7 +79,8 @@ is_own_identity (const char *identity)
       g_string_append_c (decoded, (char) (high << 4 | low));
     }
 
-  return *identity == '\0' || (strlen (identity) % 2 == 0 && g_str_equal (decoded->str, expected));
+  return *identity == '\0' ||
+         (strlen (identity) % 2 == 0 && decoded->len == strlen (expected) && g_str_equal (decoded->str, expected));
 }
 
 static LoopInspectorAuthResult

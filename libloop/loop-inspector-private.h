@@ -21,6 +21,12 @@ G_BEGIN_DECLS
 /* How long a client may take to authenticate. */
 #define LOOP_INSPECTOR_AUTH_SECONDS 5
 
+/* How many calls of a client may wait for their answers, and how many bytes of pages may wait to be sent. */
+#define LOOP_INSPECTOR_MAX_CALLS 256
+#define LOOP_INSPECTOR_MAX_UNSENT (1024 * 1024)
+
+#define LOOP_INSPECTOR_PAGE_SIGNATURE "aa{sv}sta{sv}"
+
 /* An interface that somebody else added. */
 typedef struct
 {
@@ -44,15 +50,23 @@ struct _LoopInspector
   GSource *listener;
   GQueue pending;     /* of PendingClient */
   GPtrArray *clients; /* of GDBusConnection */
+  GPtrArray *actions; /* that have not been answered yet */
 
-  GMutex extensions_mutex;
+  GMutex mutex;
   GPtrArray *extensions; /* of LoopInspectorExtension: added to, never removed from */
+  gboolean is_over;      /* nothing more is dispatched in the context */
 };
 
 G_GNUC_INTERNAL
 gboolean loop_inspector_export (LoopInspector *self, GDBusConnection *connection, GError **error);
 G_GNUC_INTERNAL
 void loop_inspector_control (LoopInspector *self, guint64 loop_id, GDBusMethodInvocation *invocation);
+G_GNUC_INTERNAL
+void loop_inspector_give_up_actions (LoopInspector *self);
+G_GNUC_INTERNAL
+gboolean loop_inspector_is_served (GDBusConnection *connection);
+G_GNUC_INTERNAL
+void loop_inspector_count_page (GDBusConnection *connection, GVariant *page);
 
 /* Calls @function, under a hold, for the loop of an id. */
 typedef void (*LoopInspectorHoldFunc) (LoopEventLoop *loop, gpointer user_data);

@@ -4,7 +4,6 @@
 
 #include "loop-inspector-private.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -303,18 +302,34 @@ matches (GVariant *row, GVariant *filter)
 static gboolean
 parse_cursor (LoopRowPage *page, const char *cursor, GError **error)
 {
-  char rest;
+  g_auto (GStrv) parts = g_strsplit (cursor, ":", 2);
 
   if (*cursor == '\0')
     return TRUE;
 
   page->has_after = TRUE;
-  if (sscanf (cursor, "%" G_GINT64_FORMAT ":%" G_GUINT64_FORMAT "%c", &page->after_key, &page->after_id, &rest) == 2)
+  if (g_strv_length (parts) == 2 &&
+      g_ascii_string_to_signed (parts[0], 10, G_MININT64, G_MAXINT64, &page->after_key, NULL) &&
+      g_ascii_string_to_unsigned (parts[1], 10, 0, G_MAXUINT64, &page->after_id, NULL))
     return TRUE;
 
   g_set_error (error, LOOP_INSPECTOR_ERROR, LOOP_INSPECTOR_ERROR_INVALID_ARGUMENT, "“%s” is not a cursor", cursor);
 
   return FALSE;
+}
+
+static guint64
+get_wanted_id (GVariant *filter)
+{
+  g_autoptr (GVariant) value = g_variant_lookup_value (filter, "id", NULL);
+  guint64 id = 0;
+
+  if (value != NULL && g_variant_is_of_type (value, G_VARIANT_TYPE_UINT64))
+    return g_variant_get_uint64 (value);
+  if (value != NULL && g_variant_is_of_type (value, G_VARIANT_TYPE_STRING))
+    g_ascii_string_to_unsigned (g_variant_get_string (value, NULL), 10, 1, G_MAXUINT64, &id, NULL);
+
+  return id;
 }
 
 /*
@@ -350,6 +365,9 @@ list_rows (guint64 loop_id, GVariant *parameters, GError **error)
 
   if (limit == 0 || limit > LOOP_INSPECTOR_MAX_ROWS)
     limit = LOOP_INSPECTOR_MAX_ROWS;
+
+  /* A filter by id, which is what completes and looks up, needs one pass alone. */
+  request->page.only_id = get_wanted_id (filter);
 
   /* One more than is wanted, to know whether it was the last page. */
   request->page.limit = 1 + (g_variant_n_children (filter) > 0 ? LOOP_INSPECTOR_MAX_ROWS : limit);
@@ -500,6 +518,13 @@ loop_method (GDBusConnection *connection,
   GVariant *reply;
   GError *error = NULL;
 
+  if (!loop_inspector_is_served (connection))
+    {
+      g_dbus_method_invocation_return_error_literal (invocation, LOOP_INSPECTOR_ERROR, LOOP_INSPECTOR_ERROR_BUSY,
+                                                     "Too many answers wait to be read");
+      return;
+    }
+
   if (extension != NULL)
     {
       call_extension (self, extension, loop_id, invocation);
@@ -519,10 +544,15 @@ loop_method (GDBusConnection *connection,
   else
     reply = get_state (loop_id, &error);
 
-  if (reply != NULL)
-    g_dbus_method_invocation_return_value (invocation, reply);
-  else
-    g_dbus_method_invocation_take_error (invocation, error);
+  if (reply == NULL)
+    {
+      g_dbus_method_invocation_take_error (invocation, error);
+      return;
+    }
+
+  if (g_str_equal (method, "List"))
+    loop_inspector_count_page (connection, reply);
+  g_dbus_method_invocation_return_value (invocation, reply);
 }
 
 static const GDBusInterfaceVTable loop_vtable = { loop_method, NULL, NULL, { NULL } };
@@ -556,14 +586,14 @@ introspect_loop (GDBusConnection *connection,
       g_ptr_array_add (infos, g_dbus_interface_info_ref (get_interface ("org.libloop.Loop1")));
       g_ptr_array_add (infos, g_dbus_interface_info_ref (get_interface ("org.libloop.Control1")));
 
-      g_mutex_lock (&self->extensions_mutex);
+      g_mutex_lock (&self->mutex);
       for (guint i = 0; i < self->extensions->len; i++)
         {
           LoopInspectorExtension *extension = g_ptr_array_index (self->extensions, i);
 
           g_ptr_array_add (infos, g_dbus_interface_info_ref (extension->info));
         }
-      g_mutex_unlock (&self->extensions_mutex);
+      g_mutex_unlock (&self->mutex);
     }
   g_ptr_array_add (infos, NULL);
 

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -91,6 +92,15 @@ is_stale (const char *path)
   return stale;
 }
 
+/* Our own sockets begin with the id of their process. */
+static gboolean
+is_of_living_process (const char *name)
+{
+  gint64 pid = g_ascii_strtoll (name, NULL, 10);
+
+  return pid > 0 && pid <= G_MAXINT && (kill ((pid_t) pid, 0) == 0 || errno == EPERM);
+}
+
 /* Removes what processes left behind that had no chance to clean up. */
 static void
 prune_directory (int directory_fd, const char *directory)
@@ -118,9 +128,11 @@ prune_directory (int directory_fd, const char *directory)
 
       path = g_build_filename (directory, entry->d_name, NULL);
 
-      /* The name may have been given to a new socket meanwhile. */
-      if (is_stale (path) && fstatat (directory_fd, entry->d_name, &after, AT_SYMLINK_NOFOLLOW) == 0 &&
-          before.st_ino == after.st_ino && before.st_dev == after.st_dev)
+      /* A process that lives may be about to listen. And the name may have been given to a
+       * new socket meanwhile. */
+      if (!is_of_living_process (entry->d_name) && is_stale (path) &&
+          fstatat (directory_fd, entry->d_name, &after, AT_SYMLINK_NOFOLLOW) == 0 && before.st_ino == after.st_ino &&
+          before.st_dev == after.st_dev)
         unlinkat (directory_fd, entry->d_name, 0);
     }
 
@@ -140,7 +152,7 @@ bind_in_directory (LoopInspectorSocket *self, int directory_fd, const char *name
 
   /* Before it is bound, so that the file never has another mode. */
   if (self->fd < 0 || fchmod (self->fd, 0600) < 0 ||
-      bind (self->fd, (const struct sockaddr *) &address, sizeof address) < 0 || listen (self->fd, 16) < 0)
+      bind (self->fd, (const struct sockaddr *) &address, sizeof address) < 0 || listen (self->fd, SOMAXCONN) < 0)
     {
       loop_set_error_from_errno (error, errno, "Could not listen on “%s”", self->path);
       return FALSE;

@@ -61,6 +61,7 @@ typedef struct
   gint64 now;
   int sort_column;
   gboolean is_descending;
+  guint64 only_id; /* the one row that is wanted, or 0 for all */
 } LoopRowPage;
 
 typedef struct _LoopView LoopView;

@@ -146,15 +146,34 @@ get_sort_key (const LoopRow *row, int column)
     }
 }
 
+/* Whether a row would be on this page: asked first, where many are not. */
+static inline gboolean
+belongs (const LoopRowPage *page, gint64 key, guint64 id)
+{
+  if (page->only_id != 0 && id != page->only_id)
+    return FALSE;
+  if (page->has_after && compare_rows (key, id, page->after_key, page->after_id) <= 0)
+    return FALSE;
+
+  return page->n_rows < page->limit || compare_rows (key, id, page->rows[0].key, page->rows[0].id) < 0;
+}
+
+static inline gint64
+directed (const LoopRowPage *page, gint64 key, guint64 id)
+{
+  if (!page->is_descending)
+    return key;
+
+  return page->sort_column == COLUMN_ID ? -(gint64) id : -key;
+}
+
 /* Adds a copy of @row, if it belongs on this page. */
 static void
 offer (LoopRowPage *page, LoopRow *row)
 {
-  row->key = get_sort_key (row, page->sort_column);
-  if (page->is_descending)
-    row->key = page->sort_column == COLUMN_ID ? -(gint64) row->id : -row->key;
+  row->key = directed (page, get_sort_key (row, page->sort_column), row->id);
 
-  if (page->has_after && compare_rows (row->key, row->id, page->after_key, page->after_id) <= 0)
+  if (!belongs (page, row->key, row->id))
     return;
 
   if (page->n_rows < page->limit)
@@ -162,7 +181,7 @@ offer (LoopRowPage *page, LoopRow *row)
       page->rows[page->n_rows++] = *row;
       sift_up (page, page->n_rows - 1);
     }
-  else if (is_less (row, &page->rows[0]))
+  else
     {
       page->rows[0] = *row;
       sift_down (page, 0);
@@ -270,14 +289,20 @@ collect_timers (LoopEventLoop *loop, LoopRowPage *page)
     {
       const LoopTimerEntry *entry = &loop->timers.entries[i];
       const LoopHandle *handle = &loop_timer_heap_get (&loop->timers, i)->parent;
-      LoopRow row = {
+      gint64 key = page->sort_column == COLUMN_ID ? 0 : entry->when;
+      LoopRow row;
+
+      /* There may be a million of them: no row is filled in for nothing. */
+      if (!belongs (page, directed (page, key, handle->id), handle->id))
+        continue;
+
+      row = (LoopRow) {
         .id = handle->id,
         .when = entry->when,
         .name = loop_handle_peek_name (handle),
         .function = (gpointer) handle->callback,
         .fd = -1,
       };
-
       offer (page, &row);
     }
 }

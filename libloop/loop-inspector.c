@@ -61,9 +61,10 @@ loop_inspector_finalize (GObject *object)
 
   g_clear_pointer (&self->extensions, g_ptr_array_unref);
   g_clear_pointer (&self->clients, g_ptr_array_unref);
+  g_clear_pointer (&self->actions, g_ptr_array_unref);
   g_clear_pointer (&self->main_loop, g_main_loop_unref);
   g_clear_pointer (&self->context, g_main_context_unref);
-  g_mutex_clear (&self->extensions_mutex);
+  g_mutex_clear (&self->mutex);
 
   G_OBJECT_CLASS (loop_inspector_parent_class)->finalize (object);
 }
@@ -82,8 +83,9 @@ loop_inspector_init (LoopInspector *self)
   self->main_loop = g_main_loop_new (self->context, FALSE);
   self->extensions = g_ptr_array_new_with_free_func (extension_free);
   self->clients = g_ptr_array_new_with_free_func (g_object_unref);
+  self->actions = g_ptr_array_new ();
   g_queue_init (&self->pending);
-  g_mutex_init (&self->extensions_mutex);
+  g_mutex_init (&self->mutex);
 }
 
 /* Takes the descriptor out of @client, or closes it. */
@@ -99,6 +101,78 @@ pending_client_free (PendingClient *client)
     close (client->auth.fd);
   loop_inspector_auth_clear (&client->auth);
   g_free (client);
+}
+
+/*
+ * What a client has asked for and has not been sent yet. GDBus would queue answers for
+ * one that does not read them without a limit.
+ */
+typedef struct
+{
+  int n_calls;
+  int n_bytes; /* of pages alone: all else is small */
+  int is_dropped;
+} ClientBacklog;
+
+static ClientBacklog *
+get_backlog (GDBusConnection *connection)
+{
+  return g_object_get_data (G_OBJECT (connection), "loop-backlog");
+}
+
+/* On any thread. GDBus notices, and says that the connection is closed. */
+static void
+drop_client (GDBusConnection *connection)
+{
+  GSocketConnection *stream = G_SOCKET_CONNECTION (g_dbus_connection_get_stream (connection));
+
+  __atomic_store_n (&get_backlog (connection)->is_dropped, TRUE, __ATOMIC_RELAXED);
+  g_socket_shutdown (g_socket_connection_get_socket (stream), TRUE, TRUE, NULL);
+}
+
+/* On GDBus's thread: an answer comes by when it is about to be written, and those before it have been. */
+static GDBusMessage *
+count_message (GDBusConnection *connection, GDBusMessage *message, gboolean incoming, gpointer user_data)
+{
+  ClientBacklog *backlog = user_data;
+
+  if (!incoming)
+    {
+      if (g_strcmp0 (g_dbus_message_get_signature (message), LOOP_INSPECTOR_PAGE_SIGNATURE) == 0)
+        __atomic_sub_fetch (&backlog->n_bytes, (int) g_variant_get_size (g_dbus_message_get_body (message)),
+                            __ATOMIC_RELAXED);
+      __atomic_sub_fetch (&backlog->n_calls, 1, __ATOMIC_RELAXED);
+
+      return message;
+    }
+
+  if (g_dbus_message_get_message_type (message) != G_DBUS_MESSAGE_TYPE_METHOD_CALL ||
+      (g_dbus_message_get_flags (message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED) != 0 ||
+      __atomic_add_fetch (&backlog->n_calls, 1, __ATOMIC_RELAXED) <= LOOP_INSPECTOR_MAX_CALLS)
+    return message;
+
+  drop_client (connection);
+  g_object_unref (message);
+
+  return NULL;
+}
+
+/* Whether to bother to answer. */
+gboolean
+loop_inspector_is_served (GDBusConnection *connection)
+{
+  return !__atomic_load_n (&get_backlog (connection)->is_dropped, __ATOMIC_RELAXED);
+}
+
+/* Called before a page is sent. */
+void
+loop_inspector_count_page (GDBusConnection *connection, GVariant *page)
+{
+  int size = (int) g_variant_get_size (page);
+
+  if (__atomic_add_fetch (&get_backlog (connection)->n_bytes, size, __ATOMIC_RELAXED) >
+      size + LOOP_INSPECTOR_MAX_UNSENT)
+    drop_client (connection);
 }
 
 static void
@@ -117,6 +191,7 @@ serve_client (LoopInspector *self, int fd)
   g_autoptr (GSocket) socket = g_socket_new_from_fd (fd, &error);
   g_autoptr (GSocketConnection) stream = NULL;
   g_autoptr (GDBusConnection) connection = NULL;
+  ClientBacklog *backlog;
 
   if (socket == NULL)
     {
@@ -129,6 +204,13 @@ serve_client (LoopInspector *self, int fd)
   stream = g_socket_connection_factory_create_connection (socket);
   connection = g_dbus_connection_new_sync (G_IO_STREAM (stream), NULL, G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
                                            NULL, NULL, &error);
+
+  if (connection != NULL)
+    {
+      backlog = g_new0 (ClientBacklog, 1);
+      g_object_set_data_full (G_OBJECT (connection), "loop-backlog", backlog, g_free);
+      g_dbus_connection_add_filter (connection, count_message, backlog, NULL);
+    }
 
   if (connection == NULL || !loop_inspector_export (self, connection, &error))
     {
@@ -154,9 +236,13 @@ pending_client_readable (int fd, GIOCondition condition, gpointer user_data)
       return G_SOURCE_CONTINUE;
 
     case LOOP_INSPECTOR_AUTH_DONE:
-      client->auth.fd = -1;
+      if (self->clients->len < LOOP_INSPECTOR_MAX_CLIENTS)
+        client->auth.fd = -1;
+      else
+        fd = -1;
       pending_client_free (client);
-      serve_client (self, fd);
+      if (fd >= 0)
+        serve_client (self, fd);
       return G_SOURCE_REMOVE;
 
     case LOOP_INSPECTOR_AUTH_FAILED:
@@ -185,6 +271,21 @@ attach (LoopInspector *self, GSource *source, GSourceFunc function, gpointer use
   return source;
 }
 
+/* Who authenticates in earnest is done at once: so it is the silent that are driven out, the oldest first. */
+static PendingClient *
+choose_victim (LoopInspector *self)
+{
+  for (GList *link = self->pending.head; link != NULL; link = link->next)
+    {
+      PendingClient *client = link->data;
+
+      if (client->auth.n_bytes == 0)
+        return client;
+    }
+
+  return self->pending.head->data;
+}
+
 static gboolean
 client_connected (int listener_fd, GIOCondition condition, gpointer user_data)
 {
@@ -206,9 +307,8 @@ client_connected (int listener_fd, GIOCondition condition, gpointer user_data)
       return G_SOURCE_CONTINUE;
     }
 
-  /* Who authenticates in earnest is done at once: so it is the silent that are driven out. */
   if (self->pending.length >= LOOP_INSPECTOR_MAX_PENDING)
-    pending_client_free (self->pending.head->data);
+    pending_client_free (choose_victim (self));
 
   client = g_new0 (PendingClient, 1);
   client->inspector = self;
@@ -218,16 +318,16 @@ client_connected (int listener_fd, GIOCondition condition, gpointer user_data)
       attach (self, g_timeout_source_new_seconds (LOOP_INSPECTOR_AUTH_SECONDS), pending_client_is_late, client);
   g_queue_push_tail (&self->pending, client);
 
+  /* What it has sent already, while it was queued, counts for it. */
+  pending_client_readable (fd, G_IO_IN, client);
+
   return G_SOURCE_CONTINUE;
 }
 
 static void
 close_client (gpointer data, gpointer user_data)
 {
-  GDBusConnection *connection = data;
-
-  g_signal_handlers_disconnect_by_data (connection, user_data);
-  g_dbus_connection_close (connection, NULL, NULL, NULL);
+  drop_client (data);
 }
 
 static gpointer
@@ -245,10 +345,15 @@ inspector_thread (gpointer data)
   g_clear_pointer (&self->listener, g_source_unref);
   while (self->pending.length > 0)
     pending_client_free (self->pending.head->data);
-  g_ptr_array_foreach (self->clients, close_client, self);
-  g_ptr_array_set_size (self->clients, 0);
+  loop_inspector_give_up_actions (self);
+  g_ptr_array_foreach (self->clients, close_client, NULL);
 
-  /* What the connections still have to dispatch. */
+  /* What is left in the context would keep it, and itself, for ever. */
+  while (self->clients->len > 0)
+    g_main_context_iteration (self->context, TRUE);
+  g_mutex_lock (&self->mutex);
+  self->is_over = TRUE;
+  g_mutex_unlock (&self->mutex);
   while (g_main_context_iteration (self->context, FALSE))
     ;
   g_main_context_pop_thread_default (self->context);
@@ -424,9 +529,9 @@ loop_inspector_add_interface (LoopInspector *self,
   extension = g_new (LoopInspectorExtension, 1);
   *extension = (LoopInspectorExtension) { g_dbus_interface_info_ref (info), method, user_data, notify };
 
-  g_mutex_lock (&self->extensions_mutex);
+  g_mutex_lock (&self->mutex);
   g_ptr_array_add (self->extensions, extension);
-  g_mutex_unlock (&self->extensions_mutex);
+  g_mutex_unlock (&self->mutex);
 }
 
 LoopInspectorExtension *
@@ -434,7 +539,7 @@ loop_inspector_find_extension (LoopInspector *self, const char *interface_name)
 {
   LoopInspectorExtension *found = NULL;
 
-  g_mutex_lock (&self->extensions_mutex);
+  g_mutex_lock (&self->mutex);
   for (guint i = 0; i < self->extensions->len && found == NULL; i++)
     {
       LoopInspectorExtension *extension = g_ptr_array_index (self->extensions, i);
@@ -442,7 +547,7 @@ loop_inspector_find_extension (LoopInspector *self, const char *interface_name)
       if (g_str_equal (extension->info->name, interface_name))
         found = extension;
     }
-  g_mutex_unlock (&self->extensions_mutex);
+  g_mutex_unlock (&self->mutex);
 
   return found;
 }

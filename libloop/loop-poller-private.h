@@ -107,7 +107,11 @@ LoopWatch *loop_poller_lookup (LoopPoller *self, int fd);
 G_GNUC_INTERNAL
 gboolean loop_poller_add (LoopPoller *self, LoopWatch *watch, int fd, guint8 interest, GError **error);
 G_GNUC_INTERNAL
-gboolean loop_poller_verify (LoopPoller *self, LoopWatch *watch, guint8 interest, GError **error);
+gboolean loop_poller_verify (LoopPoller *self,
+                             LoopWatch *watch,
+                             guint8 interest,
+                             gboolean *is_other_file,
+                             GError **error);
 G_GNUC_INTERNAL
 void loop_poller_set_interest (LoopPoller *self, LoopWatch *watch, guint8 interest);
 G_GNUC_INTERNAL

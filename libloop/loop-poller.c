@@ -113,6 +113,17 @@ loop_poller_lookup (LoopPoller *self, int fd)
   return fd >= 0 && (guint) fd < self->n_slots ? self->watches[fd] : NULL;
 }
 
+static guint32
+take_generation (LoopPoller *self)
+{
+  guint32 generation = self->next_generation;
+
+  if (++self->next_generation == 0)
+    self->next_generation = 1;
+
+  return generation;
+}
+
 static void
 ensure_slot (LoopPoller *self, int fd)
 {
@@ -150,7 +161,7 @@ report_control_error (int saved_errno, int fd, GError **error)
 gboolean
 loop_poller_add (LoopPoller *self, LoopWatch *watch, int fd, guint8 interest, GError **error)
 {
-  guint32 generation = self->next_generation;
+  guint32 generation = take_generation (self);
   int status;
 
   g_assert (fd >= 0);
@@ -177,8 +188,6 @@ loop_poller_add (LoopPoller *self, LoopWatch *watch, int fd, guint8 interest, GE
   ensure_slot (self, fd);
   self->watches[fd] = watch;
   self->n_watches++;
-  if (++self->next_generation == 0)
-    self->next_generation = 1;
 
   watch->fd = fd;
   watch->generation = generation;
@@ -190,25 +199,53 @@ loop_poller_add (LoopPoller *self, LoopWatch *watch, int fd, guint8 interest, GE
 }
 
 /*
- * Sets the interest of a watch whose owner does not control when the descriptor is
- * closed: its number may by now belong to another file, which only the kernel can tell.
+ * Whether the number of a watch is not that of the file any more that it was added for.
+ * Only the kernel knows, and only of a watch that is in its set.
+ */
+static gboolean
+is_number_of_other_file (LoopPoller *self, LoopWatch *watch)
+{
+  return watch->is_in_kernel &&
+         control (self, EPOLL_CTL_MOD, watch->fd, watch->registered, watch->generation) == ENOENT;
+}
+
+/*
+ * Adds to the interest of a watch whose owner does not control when the descriptor is
+ * closed. If the number belongs to another file by now, the watch is one of that file from
+ * then on, with the new interest alone.
  */
 gboolean
-loop_poller_verify (LoopPoller *self, LoopWatch *watch, guint8 interest, GError **error)
+loop_poller_verify (LoopPoller *self, LoopWatch *watch, guint8 interest, gboolean *is_other_file, GError **error)
 {
-  int status;
+  guint8 wanted = watch->wanted | interest;
+  int status = control (self, EPOLL_CTL_MOD, watch->fd, wanted, watch->generation);
 
-  g_assert (interest != LOOP_INTEREST_NONE);
+  *is_other_file = status == ENOENT && (watch->is_in_kernel || watch->poll_errno != 0);
 
-  status = control (self, EPOLL_CTL_MOD, watch->fd, interest, watch->generation);
   if (status == ENOENT)
-    status = control (self, EPOLL_CTL_ADD, watch->fd, interest, watch->generation);
+    {
+      if (*is_other_file)
+        wanted = interest;
+
+      /* The earlier file may live on, and so in the set: its events are not for this one. */
+      watch->generation = take_generation (self);
+      status = control (self, EPOLL_CTL_ADD, watch->fd, wanted, watch->generation);
+    }
 
   if (status != 0)
     return report_control_error (status, watch->fd, error);
 
-  watch->wanted = watch->registered = interest;
+  loop_poller_set_interest (self, watch, wanted);
+  watch->registered = wanted;
   watch->is_in_kernel = TRUE;
+
+  /* A failure that was not reported yet was that of the earlier file. */
+  if (watch->poll_errno != 0)
+    {
+      watch->poll_errno = 0;
+      if (loop_ready_item_is_queued (&watch->reader))
+        loop_ready_item_unqueue (&watch->reader);
+    }
 
   return TRUE;
 }
@@ -275,8 +312,9 @@ update (LoopPoller *self, LoopWatch *watch)
 
   status =
       control (self, watch->is_in_kernel ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, watch->fd, watch->wanted, watch->generation);
+  /* The file is closed, and its number somebody else's. */
   if (status == ENOENT)
-    status = control (self, EPOLL_CTL_ADD, watch->fd, watch->wanted, watch->generation);
+    status = EBADF;
   else if (status == EEXIST)
     status = control (self, EPOLL_CTL_MOD, watch->fd, watch->wanted, watch->generation);
 
@@ -305,6 +343,13 @@ rebuild (LoopPoller *self, LoopReadyQueue *ready)
 {
   int fd = epoll_create1 (EPOLL_CLOEXEC);
 
+  /* By their numbers alone it cannot be told which files are the same still. */
+  for (guint i = 0; fd >= 0 && i < self->n_slots; i++)
+    {
+      if (self->watches[i] != NULL && is_number_of_other_file (self, self->watches[i]))
+        self->watches[i]->poll_errno = EBADF;
+    }
+
   if (fd < 0 || dup3 (fd, self->epoll_fd, O_CLOEXEC) < 0)
     {
       /* Out of descriptors: stay with the old set, which works, and try again later. */
@@ -332,7 +377,8 @@ rebuild (LoopPoller *self, LoopReadyQueue *ready)
         continue;
 
       watch->is_in_kernel = FALSE;
-      status = update (self, watch);
+      watch->registered = LOOP_INTEREST_NONE;
+      status = watch->poll_errno != 0 ? watch->poll_errno : update (self, watch);
       if (status != 0)
         fail (watch, status, ready);
     }

@@ -394,9 +394,10 @@ static void
 listener_done (LoopWatch *watch)
 {
   LoopListener *self = from_watch (watch);
-  g_autoptr (LoopServer) server = self->server;
+  LoopServer *server = self->server;
 
   listener_unref (self);
+  g_object_unref (server);
 }
 
 static void

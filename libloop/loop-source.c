@@ -4,8 +4,6 @@
 
 #include "loop-event-loop-private.h"
 
-#include <glib-unix.h>
-
 /*
  * The one source that a loop has on its main context. While run_forever iterates the
  * context, it has polled and knows what there is to do, and the source only takes its
@@ -16,39 +14,50 @@ typedef struct
 {
   GSource parent;
   LoopEventLoop *loop;
-  gpointer tag;
+  /* Not one of g_source_add_unix_fd(), with which a source is always ready when its descriptor is. */
+  GPollFD fd;
+  gint64 begun;   /* since when this iteration is known to be one of the loop's */
+  gint64 busy_ns; /* spent in those since the others last had their chance */
 } LoopSource;
 
 /* After so long without a break, sources of lower priority get an iteration: a frame clock has to tick. */
 #define MAX_UNFAIR_NS (8 * 1000 * 1000)
 
 /*
- * Decides whether this iteration belongs to the others. What counts is the time since
- * they last had their chance.
+ * Decides whether this iteration belongs to the others: while somebody else iterates the
+ * context, by how long the loop was busy since they last had their chance, for nobody
+ * waits while the context is left alone ...
  */
+static gboolean
+yield_if_busy (LoopSource *self)
+{
+  if (self->busy_ns < MAX_UNFAIR_NS)
+    return FALSE;
+
+  self->busy_ns = 0;
+
+  return TRUE;
+}
+
+/* ... and while run_forever does, by the time since then, for most iterations are its own. */
 static gboolean
 yield_if_due (LoopEventLoop *loop, gboolean has_work)
 {
   gint64 now = loop_clock_now ();
 
-  if (!has_work)
-    {
-      loop->last_yield = now;
-      return FALSE;
-    }
-
-  if (now - loop->last_yield < MAX_UNFAIR_NS)
+  if (has_work && now - loop->last_yield < MAX_UNFAIR_NS)
     return FALSE;
 
   loop->last_yield = now;
 
-  return TRUE;
+  return has_work;
 }
 
 static gboolean
 source_prepare (GSource *source, int *timeout)
 {
-  LoopEventLoop *loop = ((LoopSource *) source)->loop;
+  LoopSource *self = (LoopSource *) source;
+  LoopEventLoop *loop = self->loop;
   gboolean has_work;
 
   *timeout = -1;
@@ -60,15 +69,23 @@ source_prepare (GSource *source, int *timeout)
   loop_poller_flush (&loop->poller, &loop->ready);
   has_work = loop_event_loop_has_work (loop) || !loop_incoming_fall_asleep (loop->incoming);
   if (!has_work && !loop_poller_arm_timer (&loop->poller, loop_timer_heap_next (&loop->timers)))
-    *timeout = 1 + (int) MIN ((loop_timer_heap_next (&loop->timers) - loop_clock_now ()) / 1000000, G_MAXINT - 1);
+    {
+      gint64 ms = (loop_timer_heap_next (&loop->timers) - loop_clock_now ()) / 1000000;
+
+      *timeout = 1 + (int) CLAMP (ms, 0, G_MAXINT - 1);
+    }
   loop->is_polling = !has_work;
   loop_event_loop_leave (loop);
 
-  loop->is_skipping = has_work && yield_if_due (loop, TRUE);
-  if (has_work)
-    *timeout = 0;
+  loop->is_skipping = FALSE;
+  if (!has_work)
+    return FALSE;
 
-  return has_work && !loop->is_skipping;
+  *timeout = 0;
+  self->begun = loop_clock_now ();
+  loop->is_skipping = yield_if_busy (self);
+
+  return !loop->is_skipping;
 }
 
 static gboolean
@@ -81,7 +98,7 @@ source_check (GSource *source)
   if (loop->is_iterating)
     {
       has_work = loop_event_loop_has_work (loop);
-      return has_work && !yield_if_due (loop, has_work);
+      return !yield_if_due (loop, has_work) && has_work;
     }
 
   loop_event_loop_enter (loop);
@@ -95,18 +112,32 @@ source_check (GSource *source)
       return FALSE;
     }
 
-  has_work = g_source_query_unix_fd (source, self->tag) != 0 || loop_event_loop_has_work (loop);
+  if (self->fd.revents == 0 && !loop_event_loop_has_work (loop))
+    {
+      self->busy_ns = 0;
+      return FALSE;
+    }
 
-  return has_work && !yield_if_due (loop, has_work);
+  self->begun = loop_clock_now ();
+
+  return !yield_if_busy (self);
 }
 
 static gboolean
 source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
 {
-  LoopEventLoop *loop = ((LoopSource *) source)->loop;
+  LoopSource *self = (LoopSource *) source;
+  LoopEventLoop *loop = g_object_ref (self->loop);
+  gint64 begun = self->begun;
 
   loop->is_skipping = FALSE;
   loop_event_loop_dispatch (loop);
+  if (begun != 0)
+    self->busy_ns += loop_clock_now () - begun;
+  self->begun = 0;
+
+  /* A callback may have dropped what was the last reference but this one. */
+  g_object_unref (loop);
 
   return G_SOURCE_CONTINUE;
 }
@@ -117,9 +148,12 @@ GSource *
 loop_source_new (LoopEventLoop *self)
 {
   GSource *source = g_source_new (&source_funcs, sizeof (LoopSource));
+  GPollFD *fd = &((LoopSource *) source)->fd;
 
   ((LoopSource *) source)->loop = self;
-  ((LoopSource *) source)->tag = g_source_add_unix_fd (source, self->poller.epoll_fd, G_IO_IN);
+  fd->fd = self->poller.epoll_fd;
+  fd->events = G_IO_IN;
+  g_source_add_poll (source, fd);
   g_source_set_static_name (source, "libloop");
 
   /* A callback may run a main loop of its own; and without this, GLib blocks and unblocks

@@ -6,7 +6,6 @@
 
 #include "error.h"
 
-#include <errno.h>
 #include <glib-unix.h>
 #include <glib/gi18n.h>
 
@@ -63,16 +62,13 @@ ctl_client_wait_readable (int fd, GCancellable *interrupt)
 }
 
 void
-ctl_client_connect_async (const char *path,
-                          GCancellable *cancellable,
-                          GAsyncReadyCallback callback,
-                          gpointer user_data)
+ctl_client_connect_async (const char *path, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
 {
   g_autofree char *escaped = g_dbus_address_escape_value (path);
   g_autofree char *address = g_strdup_printf ("unix:path=%s", escaped);
 
-  g_dbus_connection_new_for_address (address, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL, cancellable, callback,
-                                     user_data);
+  g_dbus_connection_new_for_address (address, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL, cancellable,
+                                     callback, user_data);
 }
 
 GDBusConnection *

@@ -2,13 +2,10 @@
 
 #include "config.h"
 
-#include "client.h"
 #include "commands.h"
 #include "error.h"
 #include "outcome.h"
 #include "words.h"
-
-#include <glib/gi18n.h>
 
 /* cancel, close_server, start_serving, close, abort and stop. */
 

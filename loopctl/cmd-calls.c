@@ -5,7 +5,6 @@
 #include "client.h"
 #include "commands.h"
 #include "error.h"
-#include "value.h"
 #include "words.h"
 
 #include <glib/gi18n.h>
@@ -36,8 +35,7 @@ print_id (CtlSession *session, GVariant *state, const char *kind, guint64 id)
 static gboolean
 call (CtlSession *session, const char *method, const char *kind, GVariant *parameters, GError **error)
 {
-  g_autoptr (GVariant) reply =
-    ctl_session_call (session, CTL_HOST_INTERFACE, method, parameters, "(ta{sv})", error);
+  g_autoptr (GVariant) reply = ctl_session_call (session, CTL_HOST_INTERFACE, method, parameters, "(ta{sv})", error);
   g_autoptr (GVariant) state = NULL;
   guint64 id;
 

@@ -4,18 +4,15 @@
 
 #include "client.h"
 #include "commands.h"
-#include "error.h"
 #include "table.h"
 #include "value.h"
 #include "words.h"
 
-#include <glib/gi18n.h>
-
 /* loops, loop and metrics: what there is to say of a loop as a whole. */
 
-static const char *const loop_columns[] = { "id",     "state", "seconds",
-                                            "handle", "kind",  "name",
-                                            "debug",  "slow_callback_duration", NULL };
+static const char *const loop_columns[] = { "id",   "state", "seconds", "handle",
+                                            "kind", "name",  "debug",   "slow_callback_duration",
+                                            NULL };
 
 static GVariant *
 without_path (GVariant *loop)
@@ -72,7 +69,9 @@ print_loop (CtlSession *session, GVariant *state)
   if (!ctl_output_is_tsv (output))
     {
       line = ctl_state_describe (state);
-      ctl_output_notice (output, g_strcmp0 (ctl_value_get_string (state, "state"), "blocked") == 0 ? CTL_STYLE_WARNING : CTL_STYLE_NONE,
+      ctl_output_notice (output,
+                         g_strcmp0 (ctl_value_get_string (state, "state"), "blocked") == 0 ? CTL_STYLE_WARNING
+                                                                                           : CTL_STYLE_NONE,
                          "%s", line);
     }
   ctl_record_print (state, output);
@@ -108,7 +107,7 @@ ctl_run_metrics (CtlSession *session, const CtlCommand *command, CtlArguments *a
   g_autoptr (GVariant) metrics = NULL;
   g_autoptr (GVariant) state = NULL;
   g_autoptr (GVariant) reply =
-    ctl_session_call (session, CTL_LOOP_INTERFACE, "GetMetrics", NULL, "(a{sv}a{sv})", error);
+      ctl_session_call (session, CTL_LOOP_INTERFACE, "GetMetrics", NULL, "(a{sv}a{sv})", error);
 
   if (reply == NULL)
     return FALSE;

@@ -12,7 +12,9 @@
 
 /* ls: who can be inspected. All are asked at once, so that one that hangs holds up no other. */
 
-static const char *const ls_columns[] = { "pid", "program", "loop", "state", "seconds", "handle", "name", "access", NULL };
+static const char *const ls_columns[] = {
+  "pid", "program", "loop", "state", "seconds", "handle", "name", "access", NULL
+};
 
 typedef struct
 {
@@ -164,8 +166,7 @@ probe_to_variant (Probe *self)
   add_property (self, &row, "version", "Version");
   add (&row, "socket", g_variant_new_string (self->endpoint->path));
   add (&row, "answers", g_variant_new_boolean (self->loops != NULL));
-  add (&row, "loops",
-       self->loops != NULL ? self->loops : g_variant_new_array (G_VARIANT_TYPE_VARDICT, NULL, 0));
+  add (&row, "loops", self->loops != NULL ? self->loops : g_variant_new_array (G_VARIANT_TYPE_VARDICT, NULL, 0));
 
   return g_variant_builder_end (&row);
 }

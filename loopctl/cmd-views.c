@@ -4,7 +4,6 @@
 
 #include "client.h"
 #include "commands.h"
-#include "error.h"
 #include "table.h"
 #include "value.h"
 
@@ -18,8 +17,8 @@
 const char *const ctl_columns_handles[] = { "id", "kind", "state", "seconds", "name", NULL };
 const char *const ctl_columns_timers[] = { "id", "when", "in", "name", NULL };
 const char *const ctl_columns_watches[] = { "id", "fd", "events", "kind", "name", NULL };
-const char *const ctl_columns_transports[] = { "id",       "kind",     "state", "fd",       "peer",
-                                               "protocol", "received", "sent",  "buffered", "reading", NULL };
+const char *const ctl_columns_transports[] = { "id",       "kind", "state",    "fd",      "peer", "protocol",
+                                               "received", "sent", "buffered", "reading", NULL };
 const char *const ctl_columns_servers[] = { "id", "state", "address", "clients", "accepted", NULL };
 const char *const ctl_columns_futures[] = { "id", "state", "name", NULL };
 
@@ -77,8 +76,7 @@ fetch (View *self, CtlSession *session, const char *kind, CtlArguments *argument
 
   do
     {
-      is_ok =
-        fetch_page (self, session, kind, arguments, (guint) MIN (limit - self->rows->len, (guint64) PAGE), error);
+      is_ok = fetch_page (self, session, kind, arguments, (guint) MIN (limit - self->rows->len, (guint64) PAGE), error);
       /* All of it is of one loop, whatever the first of them is meanwhile. */
       if (is_ok && session->loop_id == 0)
         session->loop_id = ctl_value_get_id (self->state, "id");

@@ -95,6 +95,16 @@ parse (const CtlCommand *command, char **words, GError **error)
   g_autoptr (CtlArguments) arguments = NULL;
   CtlArgumentsFlags flags = CTL_ARGUMENTS_DEFAULT;
 
+  /* D-Bus takes nothing else. */
+  for (char **word = words; *word != NULL; word++)
+    {
+      if (!g_utf8_validate (*word, -1, NULL))
+        {
+          ctl_usage_error (error, _ ("“%s” is not UTF-8"), *word);
+          return NULL;
+        }
+    }
+
   if (command->flags & CTL_COMMAND_VIEW)
     flags |= CTL_ARGUMENTS_VIEW;
   if (command->flags & CTL_COMMAND_VERBATIM)
@@ -135,7 +145,8 @@ run (CtlSession *session, const CtlCommand *command, CtlArguments *arguments, GE
     }
 
   if (command->flags & CTL_COMMAND_NO_SHELL)
-    return ctl_usage_error (error, _ ("“%s” is no command of the shell: run “loopctl %s”"), command->name, command->name);
+    return ctl_usage_error (error, _ ("“%s” is no command of the shell: run “loopctl %s”"), command->name,
+                            command->name);
 
   if (session->target == NULL && !(command->flags & CTL_COMMAND_NO_TARGET))
     return ctl_usage_error (error, _ ("“%s” needs a target: loopctl TARGET %s"), command->name, command->name);

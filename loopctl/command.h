@@ -10,7 +10,10 @@ G_BEGIN_DECLS
 typedef struct _CtlCommand CtlCommand;
 
 /* Runs a command. Its output goes to the session's. */
-typedef gboolean (*CtlCommandFunc) (CtlSession *session, const CtlCommand *command, CtlArguments *arguments, GError **error);
+typedef gboolean (*CtlCommandFunc) (CtlSession *session,
+                                    const CtlCommand *command,
+                                    CtlArguments *arguments,
+                                    GError **error);
 
 /* What a shell can propose for an argument. */
 typedef enum

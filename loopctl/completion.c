@@ -6,7 +6,6 @@
 
 #include "client.h"
 #include "command.h"
-#include "docs.h"
 #include "text.h"
 #include "value.h"
 #include "words.h"
@@ -154,8 +153,8 @@ propose_kind (Completer *self, CtlComplete kind)
 static gboolean
 is_sortable (const char *column)
 {
-  static const char *const texts[] = { "name", "kind", "state", "events", "peer", "protocol", "address", "reading",
-                                       "seconds", NULL };
+  static const char *const texts[] = { "name",     "kind",    "state",   "events",  "peer",
+                                       "protocol", "address", "reading", "seconds", NULL };
 
   return !g_strv_contains (texts, column);
 }

@@ -60,9 +60,10 @@ open_directory (char **path, GError **error)
 
   if (runtime_dir == NULL || *runtime_dir == '\0')
     {
-      g_set_error (error, CTL_ERROR, CTL_EXIT_CONNECTION,
-                   _ ("XDG_RUNTIME_DIR is not set, so there is no place to look for processes. Set it to what it is for "
-                      "them, or give the path of a socket."));
+      g_set_error (
+          error, CTL_ERROR, CTL_EXIT_CONNECTION,
+          _ ("XDG_RUNTIME_DIR is not set, so there is no place to look for processes. Set it to what it is for "
+             "them, or give the path of a socket."));
       return -1;
     }
 

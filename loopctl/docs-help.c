@@ -17,9 +17,8 @@
 static void
 append_summary (GString *out, const CtlCommand *command)
 {
-  g_autofree char *synopsis =
-    g_strdup_printf ("%s%s%s", command->name, command->synopsis != NULL ? " " : "",
-                     command->synopsis != NULL ? command->synopsis : "");
+  g_autofree char *synopsis = g_strdup_printf ("%s%s%s", command->name, command->synopsis != NULL ? " " : "",
+                                               command->synopsis != NULL ? command->synopsis : "");
   int width = ctl_text_get_width (synopsis);
 
   /* A synopsis too long for its column has the line to itself. */
@@ -66,12 +65,13 @@ ctl_docs_get_description (void)
   append_summaries (out, CTL_COMMAND_HOST, 0);
   g_string_append_printf (out, "\n%s\n", _ ("Commands for a “loopctl host”:"));
   append_summaries (out, CTL_COMMAND_HOST, CTL_COMMAND_HOST);
-  g_string_append_printf (out, "\n%s\n", _ ("“loopctl help COMMAND” tells more. “ls”, “host” and “help” need no target."));
+  g_string_append_printf (out, "\n%s\n",
+                          _ ("“loopctl help COMMAND” tells more. “ls”, “host” and “help” need no target."));
   g_string_append_printf (out, "\n%s",
-                          _ ("Tables are for terminals. Elsewhere rows are lines, and tabs separate their columns; what\n"
-                             "is to be said besides goes to standard error.\n\n"
-                             "Exit codes: 0 all went well, 1 wrong use, 2 the target cannot be reached or went away,\n"
-                             "3 a command failed."));
+                          _ ("On a terminal rows are printed as a table. Elsewhere they are lines of values that\n"
+                             "tabs separate, and remarks (that a loop is blocked, say) go to standard error.\n\n"
+                             "Exit codes: 0 success, 1 wrong usage, 2 target out of reach or gone, 3 a command\n"
+                             "failed."));
 
   return g_string_free (g_steal_pointer (&out), FALSE);
 }

@@ -44,7 +44,9 @@ append_paragraph (GString *out, const char *macro, const char *text)
 static void
 append_section (GString *out, const char *title)
 {
-  g_string_append_printf (out, ".SH %s\n", title);
+  g_string_append (out, ".SH ");
+  append_escaped (out, title);
+  g_string_append_c (out, '\n');
 }
 
 /* A term in bold, what it takes in italics, and what it means. */
@@ -70,8 +72,9 @@ append_entries (GString *out, const GOptionEntry *entry)
 {
   for (; entry->long_name != NULL; entry++)
     {
-      g_autofree char *name = entry->short_name != 0 ? g_strdup_printf ("-%c, --%s", entry->short_name, entry->long_name)
-                                                     : g_strdup_printf ("--%s", entry->long_name);
+      g_autofree char *name = entry->short_name != 0
+                                  ? g_strdup_printf ("-%c, --%s", entry->short_name, entry->long_name)
+                                  : g_strdup_printf ("--%s", entry->long_name);
       const char *metavar = entry->arg_description;
       g_autofree char *argument = NULL;
 
@@ -145,19 +148,21 @@ ctl_docs_get_manual (const GOptionEntry *const *entries)
                         ".br\n.B loopctl host\n[\\fIOPTION\\fR]...\n");
 
   append_section (out, _ ("DESCRIPTION"));
-  append_paragraph (out, ".PP",
-                    _ ("Shows what the event loops of a process do, and acts on them, even while a callback blocks them. "
-                       "TARGET is a pid, the name of a program that is unique, or the path of a socket. With a COMMAND, "
-                       "that one runs. Without, a shell starts on a terminal; elsewhere commands are read from standard "
-                       "input."));
-  append_paragraph (out, ".PP",
-                    _ ("On a terminal, rows are a table as wide as it. Elsewhere they are lines, and tabs separate "
-                       "their columns, with the names of the columns on the first; tabs, newlines and backslashes in "
-                       "them are escaped as in C. That a loop is blocked is said before the table, or on standard "
-                       "error. With --json each command prints an object: of views, {\"loop\": STATE, \"rows\": "
-                       "[ROW...], \"next\": CURSOR}; of actions, {\"loop\": STATE, \"outcome\": "
-                       "\"done\"|\"queued\"|\"timeout\"}; of a failure, {\"error\": {\"name\": NAME, \"message\": "
-                       "TEXT}}."));
+  append_paragraph (
+      out, ".PP",
+      _ ("Shows what the event loops of a process do, and acts on them, even while a callback blocks them. "
+         "TARGET is a pid, the name of a program that is unique, or the path of a socket. With a COMMAND, "
+         "that one runs. Without, a shell starts on a terminal; elsewhere commands are read from standard "
+         "input."));
+  append_paragraph (
+      out, ".PP",
+      _ ("On a terminal rows are printed as a table that fits its width. Elsewhere they are lines of "
+         "values that tabs separate, the first with the names of the columns; tabs, newlines and "
+         "backslashes in values are escaped as in C. Remarks, such as that a loop is blocked, stand "
+         "before the table, or go to standard error. With --json each command prints an object: of views, {\"loop\": STATE, \"rows\": "
+         "[ROW...], \"next\": CURSOR}; of actions, {\"loop\": STATE, \"outcome\": "
+         "\"done\"|\"queued\"|\"timeout\"}; of a failure, {\"error\": {\"name\": NAME, \"message\": "
+         "TEXT}}."));
   append_paragraph (out, ".PP",
                     _ ("In commands, blanks separate words; quotes and backslashes work as in a shell; semicolons and "
                        "newlines separate commands; a # before a command starts a comment."));
@@ -177,9 +182,9 @@ ctl_docs_get_manual (const GOptionEntry *const *entries)
   append_commands (out, CTL_COMMAND_HOST);
 
   append_section (out, _ ("EXIT STATUS"));
-  append_term (out, "0", NULL, _ ("All went well."));
-  append_term (out, "1", NULL, _ ("loopctl was called in a wrong way."));
-  append_term (out, "2", NULL, _ ("The target cannot be reached, or went away."));
+  append_term (out, "0", NULL, _ ("Success."));
+  append_term (out, "1", NULL, _ ("Wrong usage."));
+  append_term (out, "2", NULL, _ ("The target is out of reach or gone."));
   append_term (out, "3", NULL, _ ("A command failed."));
   append_environment (out);
 

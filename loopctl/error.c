@@ -6,7 +6,7 @@
 
 #include <gio/gio.h>
 
-G_DEFINE_QUARK (ctl-error-quark, ctl_error)
+G_DEFINE_QUARK (ctl - error - quark, ctl_error)
 
 /* What loopctl exits with when this is how it ended. */
 CtlExit
@@ -52,7 +52,8 @@ ctl_error_get_message (const GError *error)
 
   g_dbus_error_strip_remote_error (copy);
 
-  return g_strdup (copy->message);
+  /* It may quote what came from a command line. */
+  return g_utf8_make_valid (copy->message, -1);
 }
 
 gboolean

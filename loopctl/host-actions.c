@@ -54,7 +54,7 @@ make_name (const char *const *words)
   static guint n_names;
   static GHashTable *names;
   static GMutex mutex;
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&mutex);
+  G_GNUC_UNUSED g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&mutex);
   g_autofree char *text = g_strjoinv (" ", (char **) words);
   const char *name;
 

@@ -4,7 +4,7 @@
 
 #include "host.h"
 
-#include <glib/gi18n.h>
+#include <unistd.h>
 
 /* The host's loop, on a thread of its own, and what the main thread asks of it. */
 
@@ -106,9 +106,8 @@ serve (gpointer user_data)
 {
   Serving *self = user_data;
   const char *hosts[] = { self->host, NULL };
-  g_autoptr (LoopFuture) future =
-    loop_event_loop_create_server (self->self->loop, *self->host != '\0' ? hosts : NULL, self->port, NULL,
-                                   self->factory, NULL, NULL);
+  g_autoptr (LoopFuture) future = loop_event_loop_create_server (self->self->loop, *self->host != '\0' ? hosts : NULL,
+                                                                 self->port, NULL, self->factory, NULL, NULL);
 
   loop_future_add_done_callback (future, serving, self, NULL);
 }
@@ -175,7 +174,7 @@ ctl_host_print (CtlHost *self, const char *text)
     {
       g_autofree char *line = g_strconcat (text, "\n", NULL);
 
-      ctl_write (1, line);
+      ctl_write (STDOUT_FILENO, line);
       return;
     }
 

@@ -6,8 +6,6 @@
 #include "host.h"
 #include "value.h"
 
-#include <math.h>
-
 /*
  * org.libloop.Host1. A call comes on the inspector's thread, is done on the loop's, and answered on
  * the inspector's again, which alone may look at the loop. When a callback blocks the loop, the call
@@ -17,43 +15,42 @@
 #define DEADLINE_MS 1000
 #define ERROR_PREFIX "org.libloop.Error."
 
-static const char introspection_xml[] =
-  "<node>"
-  "  <interface name='" CTL_HOST_INTERFACE "'>"
-  "    <method name='CallSoon'>"
-  "      <arg name='action' type='as' direction='in'/>"
-  "      <arg name='id' type='t' direction='out'/>"
-  "      <arg name='state' type='a{sv}' direction='out'/>"
-  "    </method>"
-  "    <method name='CallLater'>"
-  "      <arg name='delay' type='d' direction='in'/>"
-  "      <arg name='action' type='as' direction='in'/>"
-  "      <arg name='id' type='t' direction='out'/>"
-  "      <arg name='state' type='a{sv}' direction='out'/>"
-  "    </method>"
-  "    <method name='CallAt'>"
-  "      <arg name='when' type='d' direction='in'/>"
-  "      <arg name='action' type='as' direction='in'/>"
-  "      <arg name='id' type='t' direction='out'/>"
-  "      <arg name='state' type='a{sv}' direction='out'/>"
-  "    </method>"
-  "    <method name='CreateServer'>"
-  "      <arg name='host' type='s' direction='in'/>"
-  "      <arg name='port' type='q' direction='in'/>"
-  "      <arg name='service' type='s' direction='in'/>"
-  "      <arg name='id' type='t' direction='out'/>"
-  "      <arg name='port' type='q' direction='out'/>"
-  "      <arg name='state' type='a{sv}' direction='out'/>"
-  "    </method>"
-  "    <method name='CreateConnection'>"
-  "      <arg name='host' type='s' direction='in'/>"
-  "      <arg name='port' type='q' direction='in'/>"
-  "      <arg name='service' type='s' direction='in'/>"
-  "      <arg name='id' type='t' direction='out'/>"
-  "      <arg name='state' type='a{sv}' direction='out'/>"
-  "    </method>"
-  "  </interface>"
-  "</node>";
+static const char introspection_xml[] = "<node>"
+                                        "  <interface name='" CTL_HOST_INTERFACE "'>"
+                                        "    <method name='CallSoon'>"
+                                        "      <arg name='action' type='as' direction='in'/>"
+                                        "      <arg name='id' type='t' direction='out'/>"
+                                        "      <arg name='state' type='a{sv}' direction='out'/>"
+                                        "    </method>"
+                                        "    <method name='CallLater'>"
+                                        "      <arg name='delay' type='d' direction='in'/>"
+                                        "      <arg name='action' type='as' direction='in'/>"
+                                        "      <arg name='id' type='t' direction='out'/>"
+                                        "      <arg name='state' type='a{sv}' direction='out'/>"
+                                        "    </method>"
+                                        "    <method name='CallAt'>"
+                                        "      <arg name='when' type='d' direction='in'/>"
+                                        "      <arg name='action' type='as' direction='in'/>"
+                                        "      <arg name='id' type='t' direction='out'/>"
+                                        "      <arg name='state' type='a{sv}' direction='out'/>"
+                                        "    </method>"
+                                        "    <method name='CreateServer'>"
+                                        "      <arg name='host' type='s' direction='in'/>"
+                                        "      <arg name='port' type='q' direction='in'/>"
+                                        "      <arg name='service' type='s' direction='in'/>"
+                                        "      <arg name='id' type='t' direction='out'/>"
+                                        "      <arg name='port' type='q' direction='out'/>"
+                                        "      <arg name='state' type='a{sv}' direction='out'/>"
+                                        "    </method>"
+                                        "    <method name='CreateConnection'>"
+                                        "      <arg name='host' type='s' direction='in'/>"
+                                        "      <arg name='port' type='q' direction='in'/>"
+                                        "      <arg name='service' type='s' direction='in'/>"
+                                        "      <arg name='id' type='t' direction='out'/>"
+                                        "      <arg name='state' type='a{sv}' direction='out'/>"
+                                        "    </method>"
+                                        "  </interface>"
+                                        "</node>";
 
 typedef enum
 {
@@ -179,7 +176,7 @@ request_is_late (gpointer data)
     return G_SOURCE_REMOVE;
 
   g_set_error_literal (&self->error, G_IO_ERROR, G_IO_ERROR_BUSY,
-                       "The loop did not come to it in time, and will not do it");
+                       "The loop did not get to it in time; nothing was done");
   request_fail (self);
 
   return G_SOURCE_REMOVE;
@@ -254,8 +251,8 @@ perform_endpoint (gpointer data)
     future = loop_event_loop_create_server (self->host->loop, *self->peer != '\0' ? hosts : NULL, self->port, NULL,
                                             self->factory, NULL, NULL);
   else
-    future = loop_event_loop_create_connection (self->host->loop, self->peer, self->port, NULL, self->factory, NULL,
-                                                NULL);
+    future =
+        loop_event_loop_create_connection (self->host->loop, self->peer, self->port, NULL, self->factory, NULL, NULL);
 
   loop_future_add_done_callback (future, endpoint_created, request_ref (self), request_unref);
 }
@@ -277,8 +274,8 @@ perform_call_soon (gpointer data)
 {
   Request *self = data;
   const char *name = ctl_action_get_name (self->action);
-  LoopHandle *handle = loop_event_loop_call_soon_full (self->host->loop, ctl_action_run, g_steal_pointer (&self->action),
-                                                       ctl_action_free, &self->error);
+  LoopHandle *handle = loop_event_loop_call_soon_full (self->host->loop, ctl_action_run,
+                                                       g_steal_pointer (&self->action), ctl_action_free, &self->error);
 
   if (handle != NULL)
     {
@@ -305,8 +302,8 @@ call_soon_if_busy (Request *self)
                                             &self->error))
     {
       loop_handle_set_name (handle, name);
-      g_dbus_method_invocation_return_value (
-        g_steal_pointer (&self->invocation), g_variant_new ("(t@a{sv})", loop_handle_get_id (handle), state));
+      g_dbus_method_invocation_return_value (g_steal_pointer (&self->invocation),
+                                             g_variant_new ("(t@a{sv})", loop_handle_get_id (handle), state));
     }
   else
     {

@@ -11,6 +11,7 @@
 #include <glib-unix.h>
 #include <glib/gi18n.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <unistd.h>
 
 /* "loopctl host": a loop as a service, whose shell talks to it as any other client does. */
@@ -120,7 +121,8 @@ print_banner (CtlHost *self, CtlOptions *options, const char *host, guint16 port
     }
   else
     {
-      ctl_output_printf (output, strchr (host, ':') != NULL ? _ ("echo server on [%s]:%u\n") : _ ("echo server on %s:%u\n"),
+      ctl_output_printf (output,
+                         strchr (host, ':') != NULL ? _ ("echo server on [%s]:%u\n") : _ ("echo server on %s:%u\n"),
                          *host != '\0' ? host : "*", port);
       ctl_output_printf (output, _ ("process %u, inspector on %s\n"), (guint) getpid (), path);
       if (self->private_directory != NULL)
@@ -142,7 +144,7 @@ start (CtlHost *self, CtlOptions *options, GError **error)
     return FALSE;
 
   self->inspector =
-    loop_inspector_start (options->is_read_only ? LOOP_INSPECTOR_ACCESS_READ : LOOP_INSPECTOR_ACCESS_CONTROL, error);
+      loop_inspector_start (options->is_read_only ? LOOP_INSPECTOR_ACCESS_READ : LOOP_INSPECTOR_ACCESS_CONTROL, error);
   if (self->inspector == NULL)
     return FALSE;
 
@@ -194,6 +196,18 @@ terminated (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
+/* But not for a signal that whoever started us has switched off, as nohup does. */
+static guint
+add_signal (int signum, CtlHost *self)
+{
+  struct sigaction action;
+
+  if (sigaction (signum, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+    return 0;
+
+  return g_unix_signal_add (signum, terminated, self);
+}
+
 static CtlExit
 run_shell (CtlHost *self, CtlOptions *options, gboolean is_terminal)
 {
@@ -220,6 +234,7 @@ serve (CtlHost *self, CtlOptions *options, CtlOutput *output, gboolean is_termin
     }
 
   self->session = ctl_session_new (loop_inspector_get_path (self->inspector), options->timeout, output);
+  self->session->loop_id = options->loop_id;
 
   return run_shell (self, options, is_terminal);
 }
@@ -231,19 +246,21 @@ host_init (CtlHost *self, CtlOptions *options, gboolean is_terminal)
   g_cond_init (&self->ending);
   self->service = options->has_no_shell ? g_main_loop_new (NULL, FALSE) : NULL;
   self->prints_directly = !is_terminal;
+  ctl_write_outlives_reader ();
 }
 
 CtlExit
 ctl_host_run (CtlOptions *options)
 {
-  gboolean is_terminal = !options->has_no_shell && options->scripts->len == 0 && isatty (STDIN_FILENO) &&
-                         isatty (STDOUT_FILENO);
+  gboolean is_terminal =
+      !options->has_no_shell && options->scripts->len == 0 && isatty (STDIN_FILENO) && isatty (STDOUT_FILENO);
   CtlHost self = { NULL };
   g_autoptr (CtlOutput) output = ctl_output_new (options->format, options->color);
   g_autoptr (GError) error = NULL;
-  guint terminate = g_unix_signal_add (SIGTERM, terminated, &self);
+  guint terminate = add_signal (SIGTERM, &self);
+  guint hang_up = add_signal (SIGHUP, &self);
   /* The shell on a terminal has its own idea of what Ctrl-C is. */
-  guint interrupt = is_terminal ? 0 : g_unix_signal_add (SIGINT, terminated, &self);
+  guint interrupt = is_terminal ? 0 : add_signal (SIGINT, &self);
   CtlExit result = CTL_EXIT_USAGE;
 
   /* The inspector is to be as the options say. */
@@ -263,9 +280,9 @@ ctl_host_run (CtlOptions *options)
       ctl_output_error (output, error);
     }
 
-  g_source_remove (terminate);
-  if (interrupt != 0)
-    g_source_remove (interrupt);
+  g_clear_handle_id (&terminate, g_source_remove);
+  g_clear_handle_id (&hang_up, g_source_remove);
+  g_clear_handle_id (&interrupt, g_source_remove);
   host_clear (&self);
 
   return result;

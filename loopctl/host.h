@@ -23,7 +23,6 @@ typedef struct
   GMainLoop *service;       /* without a shell: runs until a signal comes */
   char *private_directory;  /* made because there was no XDG_RUNTIME_DIR */
   gboolean prints_directly; /* there is no prompt to spoil */
-  guint result;             /* of what was asked of the loop at the start */
 
   GMutex mutex;
   GCond ending;

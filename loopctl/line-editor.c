@@ -4,7 +4,6 @@
 
 #include "line-editor.h"
 
-#include "client.h"
 #include "completion.h"
 #include "history.h"
 #include "text.h"

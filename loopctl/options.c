@@ -106,7 +106,7 @@ parse_option (const char *option, const char *value, gpointer data, GError **err
 #define CALLBACK G_OPTION_ARG_CALLBACK, (gpointer) parse_option
 
 const GOptionEntry ctl_option_entries[] = {
-  { "command", 'c', 0, CALLBACK, N_ ("run COMMANDS, which semicolons separate; may be repeated"), "COMMANDS" },
+  { "command", 'c', 0, CALLBACK, N_ ("run the commands in LINE, which semicolons separate; may be repeated"), "LINE" },
   { "file", 'f', 0, CALLBACK, N_ ("run the commands in FILE, one or more on a line; - is standard input"), "FILE" },
   { "json", 0, G_OPTION_FLAG_OPTIONAL_ARG, CALLBACK, N_ ("print JSON, an object for each command"), "short|pretty" },
   { "color", 0, 0, CALLBACK, N_ ("use colors: auto (on a terminal), always or never"), "WHEN" },
@@ -201,9 +201,9 @@ ctl_options_parse (CtlOptions *self, char **words, gboolean is_host, GError **er
     {
       description = ctl_docs_get_description ();
       g_option_context_set_summary (
-        context, _ ("Inspects and drives a running loop of libloop, even while a callback blocks it.\n"
-                    "TARGET is a pid, the name of a program, or the path of a socket. Without a\n"
-                    "COMMAND a shell starts, or commands are read from standard input."));
+          context, _ ("Inspects and drives a running loop of libloop, even while a callback blocks it.\n"
+                      "TARGET is a pid, the name of a program, or the path of a socket. Without a\n"
+                      "COMMAND a shell starts, or commands are read from standard input."));
       g_option_context_set_description (context, description);
     }
 

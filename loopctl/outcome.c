@@ -16,9 +16,9 @@ explain (const char *outcome)
   if (g_str_equal (outcome, "done"))
     return _ ("done");
   if (g_str_equal (outcome, "queued"))
-    return _ ("queued: the loop does it as soon as the callback that blocks it returns");
+    return _ ("queued: the loop will do it as soon as the callback that blocks it returns");
   if (g_str_equal (outcome, "timeout"))
-    return _ ("the loop did not come to it, because nobody runs it; it stays queued");
+    return _ ("the loop did not get to it, because nobody runs it; it stays queued");
 
   return outcome;
 }
@@ -52,8 +52,7 @@ ctl_outcome_print (CtlSession *session, const char *outcome, GVariant *state)
 gboolean
 ctl_outcome_call (CtlSession *session, const char *method, GVariant *parameters, GError **error)
 {
-  g_autoptr (GVariant) reply =
-    ctl_session_call (session, CTL_CONTROL_INTERFACE, method, parameters, "(sa{sv})", error);
+  g_autoptr (GVariant) reply = ctl_session_call (session, CTL_CONTROL_INTERFACE, method, parameters, "(sa{sv})", error);
   g_autoptr (GVariant) state = NULL;
   const char *outcome;
 

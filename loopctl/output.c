@@ -127,6 +127,14 @@ count_lines (const char *text)
   return n;
 }
 
+static gboolean outlives_reader;
+
+void
+ctl_write_outlives_reader (void)
+{
+  outlives_reader = TRUE;
+}
+
 /* Nobody reads our output any more: to end as any other program in a pipe does. */
 static void
 end_by_sigpipe (void)
@@ -143,7 +151,9 @@ ctl_write (int fd, const char *text)
 
   if (!g_get_charset (&charset))
     {
-      converted = g_convert_with_fallback (text, -1, charset, "UTF-8", "?", NULL, NULL, NULL);
+      g_autofree char *nearest = g_strconcat (charset, "//TRANSLIT", NULL);
+
+      converted = g_convert_with_fallback (text, -1, nearest, "UTF-8", "?", NULL, NULL, NULL);
       text = converted != NULL ? converted : text;
     }
 
@@ -158,7 +168,7 @@ ctl_write (int fd, const char *text)
         }
       if (n < 0 && errno == EINTR)
         continue;
-      if (n < 0 && errno == EPIPE && fd == STDOUT_FILENO)
+      if (n < 0 && errno == EPIPE && fd == STDOUT_FILENO && !outlives_reader)
         end_by_sigpipe ();
       if (n < 0)
         return;

@@ -64,6 +64,9 @@ void ctl_output_error_object (CtlOutput *self, const GError *error);
 /* Where all text goes in the end: to @fd, in the encoding of the locale. */
 void ctl_write (int fd, const char *text);
 
+/* From now on the program does not end when nobody reads its output any more. */
+void ctl_write_outlives_reader (void);
+
 /* Shows @text in the user's pager; FALSE when there is none to be had. */
 gboolean ctl_pager_show (const char *text);
 

@@ -7,7 +7,6 @@
 #include "command.h"
 #include "line-editor.h"
 #include "script.h"
-#include "value.h"
 
 #include <glib-unix.h>
 #include <glib/gi18n.h>
@@ -91,7 +90,6 @@ ctl_repl_run (CtlSession *session)
     g_unix_signal_add (SIGHUP, terminated, session),
   };
 
-  session->is_interactive = TRUE;
   session->announce = announce;
   session->announce_data = editor;
   greet (session);
@@ -112,7 +110,6 @@ ctl_repl_run (CtlSession *session)
     }
 
   session->announce = NULL;
-  session->is_interactive = FALSE;
   for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
     g_source_remove (sources[i]);
 

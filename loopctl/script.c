@@ -126,8 +126,8 @@ ctl_script_run_all (CtlSession *session, GPtrArray *scripts)
   for (guint i = 0; i < scripts->len && !session->is_over; i++)
     {
       const CtlScript *script = g_ptr_array_index (scripts, i);
-      CtlExit script_result = script->is_file ? ctl_script_run_file (session, script->text)
-                                              : ctl_script_run_text (session, script->text);
+      CtlExit script_result =
+          script->is_file ? ctl_script_run_file (session, script->text) : ctl_script_run_text (session, script->text);
 
       if (script_result == CTL_EXIT_USAGE || script_result == CTL_EXIT_CONNECTION)
         return script_result;

@@ -97,8 +97,8 @@ read_properties (CtlSession *self, GError **error)
 {
   g_autoptr (GVariant) properties = NULL;
   g_autoptr (GVariant) reply =
-    ctl_client_call (self->connection, CTL_PROCESS_PATH, "org.freedesktop.DBus.Properties", "GetAll",
-                     g_variant_new ("(s)", CTL_PROCESS_INTERFACE), "(a{sv})", self->timeout, self->interrupt, error);
+      ctl_client_call (self->connection, CTL_PROCESS_PATH, "org.freedesktop.DBus.Properties", "GetAll",
+                       g_variant_new ("(s)", CTL_PROCESS_INTERFACE), "(a{sv})", self->timeout, self->interrupt, error);
 
   if (reply == NULL)
     return FALSE;

@@ -23,10 +23,9 @@ typedef struct
   char *version;
   char *access;
   guint pid;
-  guint64 loop_id; /* as the user chose it; 0: the first */
-  gboolean is_interactive;
-  gboolean is_over; /* "quit" was said */
-  guint depth;      /* of commands within commands */
+  guint64 loop_id;        /* as the user chose it; 0: the first */
+  gboolean is_over;       /* "quit" was said */
+  guint depth;            /* of commands within commands */
   gboolean error_is_told; /* to who reads JSON */
   CtlAnnounceFunc announce;
   gpointer announce_data;

@@ -18,8 +18,9 @@ translate_state (const char *state)
     const char *state;
     const char *text;
   } states[] = {
-    { "running", N_ ("running") }, { "polling", N_ ("waiting for events") }, { "blocked", N_ ("blocked") },
-    { "stopped", N_ ("stopped") }, { "closed", N_ ("closed") },
+    { "running", N_ ("running") }, { "polling", N_ ("waiting for events") },
+    { "blocked", N_ ("blocked") }, { "stopped", N_ ("stopped") },
+    { "closed", N_ ("closed") },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (states); i++)
@@ -46,9 +47,8 @@ ctl_state_describe (GVariant *state)
     return g_strdup_printf (_ ("loop %" PRIu64 ": %s"), id, translate_state (word));
 
   /* Translators: loop 1: blocked for 3.2 s in handle #17 on_read */
-  return g_strdup_printf (_ ("loop %" PRIu64 ": %s for %s in %s #%" PRIu64 " %s"), id,
-                          translate_state (word), seconds, kind != NULL ? kind : "handle", handle,
-                          name != NULL ? name : "");
+  return g_strdup_printf (_ ("loop %" PRIu64 ": %s for %s in %s #%" PRIu64 " %s"), id, translate_state (word), seconds,
+                          kind != NULL ? kind : "handle", handle, name != NULL ? name : "");
 }
 
 /* Before what one sees of a loop: why it may not be what one expects. */

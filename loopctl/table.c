@@ -95,7 +95,7 @@ static char *
 get_cell (CtlTable *self, guint row, guint column, CtlValueStyle style)
 {
   g_autoptr (GVariant) value =
-    g_variant_lookup_value (g_ptr_array_index (self->rows, row), g_ptr_array_index (self->names, column), NULL);
+      g_variant_lookup_value (g_ptr_array_index (self->rows, row), g_ptr_array_index (self->names, column), NULL);
 
   return ctl_value_to_text (value, style);
 }
@@ -159,8 +159,8 @@ lay_out (CtlTable *self, GPtrArray *cells, int width)
       layout->width = ctl_text_get_width (g_ptr_array_index (self->names, column));
       for (guint row = 0; row < self->rows->len; row++)
         {
-          g_autoptr (GVariant) value =
-            g_variant_lookup_value (g_ptr_array_index (self->rows, row), g_ptr_array_index (self->names, column), NULL);
+          g_autoptr (GVariant) value = g_variant_lookup_value (g_ptr_array_index (self->rows, row),
+                                                               g_ptr_array_index (self->names, column), NULL);
 
           layout->width = MAX (layout->width, ctl_text_get_width (g_ptr_array_index (cells, row * n + column)));
           if (value != NULL && ctl_value_is_number (value))
@@ -177,7 +177,6 @@ static void
 append_line (GString *out, gpointer *cells, const Layout *layouts, guint n, int width)
 {
   g_autoptr (GString) line = g_string_new (NULL);
-  g_autofree char *end = NULL;
 
   for (guint column = 0; column < n; column++)
     {

@@ -6,7 +6,6 @@
 
 #include "error.h"
 
-#include <errno.h>
 #include <glib/gi18n.h>
 #include <math.h>
 

@@ -50,7 +50,7 @@ class TestHost(program.TestCase):
         self.assertLess(time.monotonic() - start, 20)
         self.assertRegex(result.out, r"\thandle\trunning\t[\d.]+\tsleep 30\n")
         self.assertRegex(result.err, r"loop 1: blocked for [\d.]+ m?s in handle #\d+ sleep 30\n")
-        self.assertIn("will not do it", result.err)
+        self.assertIn("nothing was done", result.err)
         self.assertIn("queued\n", result.out)
 
     def test_wrong_actions(self):
@@ -111,8 +111,17 @@ class TestHost(program.TestCase):
         self.assertEqual(self.loopctl(host.pid, "stop", code=0).out, "done\n")
         self.assertEqual(host.wait(program.PATIENCE), 0)
 
+    def test_output_that_nobody_reads(self):
+        host, _ = self.start_host()
+        host.stdout.close()
+        self.loopctl(host.pid, "call_soon", "echo", "to nobody", code=0)
+        self.loopctl(host.pid, "loop", code=0)
+        host.send_signal(signal.SIGTERM)
+        self.assertEqual(host.wait(program.PATIENCE), 0)
+        self.assertEqual(os.listdir(f"{self.runtime}/libloop"), [])
+
     def test_signals(self):
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             host, _ = self.start_host()
             host.send_signal(number)
             self.assertEqual(host.wait(program.PATIENCE), 0)

@@ -12,17 +12,23 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import termios
 import time
 import unittest
 
 BUILD = os.environ.get("LOOP_BUILDDIR", os.getcwd())
+SANITIZERS = os.environ.get("LOOP_SANITIZERS", "no")
 # Under a sanitizer everything takes its time.
-IS_SLOW = os.environ.get("LOOP_SANITIZERS", "no") != "no"
+IS_SLOW = SANITIZERS != "no"
 PATIENCE = 60 if IS_SLOW else 20
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|[\x07\x0f]")
+
+if "thread" in SANITIZERS:
+    print("1..0 # SKIP GLib is not instrumented, and loopctl is full of its threads")
+    sys.exit(0)
 
 
 def find(path):

@@ -83,7 +83,7 @@ main (int argc, char **argv)
 
   for (guint64 i = 0; i < n_timers; i++)
     loop_timer_handle_set_name (
-      loop_event_loop_call_later (loop, 3600 + (double) (n_timers - i), do_nothing, NULL, NULL), "hourly");
+        loop_event_loop_call_later (loop, 3600 + (double) (n_timers - i), do_nothing, NULL, NULL), "hourly");
 
   block_seconds = (double) get_argument (argv, "block=");
   if (block_seconds > 0)

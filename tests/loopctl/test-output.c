@@ -78,7 +78,8 @@ END_TEST
 
 START_TEST (test_table_of_unknown_columns)
 {
-  assert_table ((const char *const[]) { "id", NULL }, "[{'new': <true>, 'id': <uint64 1>, 'b\\u001bad': <1>}]", FALSE, 80,
+  assert_table ((const char *const[]) { "id", NULL }, "[{'new': <true>, 'id': <uint64 1>, 'b\\u001bad': <1>}]", FALSE,
+                80,
                 "id\tnew\n"
                 "1\ttrue\n");
 }
@@ -98,7 +99,9 @@ START_TEST (test_control_characters)
     { "a\\b", CTL_ESCAPE_CONTROLS, "a\\b" },
     { "a\\b", CTL_ESCAPE_TSV, "a\\\\b" },
     { "\xc2\x9b", CTL_ESCAPE_CONTROLS, "\\x9b" },
-    { "a\xe2\x80\xae" "b", CTL_ESCAPE_CONTROLS, "a\\u202eb" },
+    { "a\xe2\x80\xae"
+      "b",
+      CTL_ESCAPE_CONTROLS, "a\\u202eb" },
     { "\xff", CTL_ESCAPE_CONTROLS, "\xef\xbf\xbd" },
   };
 
@@ -146,7 +149,7 @@ START_TEST (test_json_has_no_infinity)
   g_autoptr (GString) out = g_string_new (NULL);
   const double values[] = { NAN, INFINITY, -INFINITY };
   g_autoptr (GVariant) array =
-    g_variant_ref_sink (g_variant_new_fixed_array (G_VARIANT_TYPE_DOUBLE, values, 3, sizeof (double)));
+      g_variant_ref_sink (g_variant_new_fixed_array (G_VARIANT_TYPE_DOUBLE, values, 3, sizeof (double)));
 
   ctl_json_append (out, array, FALSE);
   ck_assert_str_eq (out->str, "[null, null, null]\n");

@@ -54,6 +54,10 @@ class TestUsage(program.TestCase):
                 self.assertTrue(result.err.startswith("loopctl: "), result)
                 self.assertTrue(args[0] == "--json=long" or result.out == "", result)
 
+    def test_what_is_not_utf_8(self):
+        result = self.loopctl("--json", 1, "call_soon", "echo", os.fsdecode(b"\xff"), code=1)
+        self.assertEqual(result.json["error"]["name"], "Usage")
+
     def test_no_connection_is_2(self):
         for args in ([999999999, "timers"], ["no-such-program", "timers"], ["/no/such.sock", "timers"],
                      ["/no/such.sock"], [1, "timers"], [os.getpid(), "-c", "timers"]):

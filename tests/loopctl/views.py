@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What commands print: TSV in a pipe, a table on a terminal, JSON wherever it is asked for."""
 
+import subprocess
+
 import program
 import tap
 
@@ -195,6 +197,12 @@ class TestViews(program.TestCase):
         # One that is not there is no reason to show nothing.
         self.env["LOOPCTL_PAGER"] = "/no/such/pager"
         self.terminal(pid, "timers", rows=30).expect(r"hourly\n")
+
+    def test_output_that_nobody_reads(self):
+        pid, _ = self.start_target("timers=2000")
+        pipe = subprocess.Popen(f"'{program.LOOPCTL}' {pid} timers --all | head -1", shell=True, text=True, env=self.env,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(pipe.communicate(timeout=program.PATIENCE), ("id\twhen\tin\tname\n", ""))
 
     def test_color(self):
         pid, _ = self.start_target()

@@ -108,8 +108,7 @@ check_chain (gboolean is_foreign, int priority, int n_chains, gint64 cost, doubl
     {
       g_autoptr (GMainContext) context = g_main_context_new ();
       g_autoptr (GMainLoop) main_loop = g_main_loop_new (context, FALSE);
-      g_autoptr (LoopEventLoop) loop =
-          is_foreign ? loop_event_loop_new_for_context (context) : loop_event_loop_new ();
+      g_autoptr (LoopEventLoop) loop = is_foreign ? loop_event_loop_new_for_context (context) : loop_event_loop_new ();
       Fixture f = { .loop = loop, .main_loop = is_foreign ? main_loop : NULL, .cost = cost };
 
       for (int i = 0; i < n_chains; i++)
@@ -127,42 +126,24 @@ check_chain (gboolean is_foreign, int priority, int n_chains, gint64 cost, doubl
   ck_assert_double_le (best, max_gap);
 }
 
-START_TEST (test_chain)
-{
-  check_chain (FALSE, G_PRIORITY_DEFAULT_IDLE, 1, 0, MAX_GAP);
-}
+START_TEST (test_chain) { check_chain (FALSE, G_PRIORITY_DEFAULT_IDLE, 1, 0, MAX_GAP); }
 END_TEST
 
-START_TEST (test_chain_foreign)
-{
-  check_chain (TRUE, G_PRIORITY_DEFAULT_IDLE, 1, 0, MAX_GAP);
-}
+START_TEST (test_chain_foreign) { check_chain (TRUE, G_PRIORITY_DEFAULT_IDLE, 1, 0, MAX_GAP); }
 END_TEST
 
 /* Batches that are long because there are many callbacks in them. */
-START_TEST (test_many_chains)
-{
-  check_chain (FALSE, G_PRIORITY_DEFAULT_IDLE, 100000, 0, MAX_GAP);
-}
+START_TEST (test_many_chains) { check_chain (FALSE, G_PRIORITY_DEFAULT_IDLE, 100000, 0, MAX_GAP); }
 END_TEST
 
-START_TEST (test_many_chains_foreign)
-{
-  check_chain (TRUE, G_PRIORITY_DEFAULT_IDLE, 100000, 0, MAX_GAP);
-}
+START_TEST (test_many_chains_foreign) { check_chain (TRUE, G_PRIORITY_DEFAULT_IDLE, 100000, 0, MAX_GAP); }
 END_TEST
 
 /* Batches that are long because their callbacks are. */
-START_TEST (test_slow_callbacks)
-{
-  check_chain (FALSE, G_PRIORITY_DEFAULT_IDLE, 100, 1000 * 1000, MAX_GAP);
-}
+START_TEST (test_slow_callbacks) { check_chain (FALSE, G_PRIORITY_DEFAULT_IDLE, 100, 1000 * 1000, MAX_GAP); }
 END_TEST
 
-START_TEST (test_slow_callbacks_foreign)
-{
-  check_chain (TRUE, G_PRIORITY_DEFAULT_IDLE, 100, 1000 * 1000, MAX_GAP);
-}
+START_TEST (test_slow_callbacks_foreign) { check_chain (TRUE, G_PRIORITY_DEFAULT_IDLE, 100, 1000 * 1000, MAX_GAP); }
 END_TEST
 
 START_TEST (test_least_priority)
@@ -200,8 +181,7 @@ check_descriptor (gboolean is_foreign)
     {
       g_autoptr (GMainContext) context = g_main_context_new ();
       g_autoptr (GMainLoop) main_loop = g_main_loop_new (context, FALSE);
-      g_autoptr (LoopEventLoop) loop =
-          is_foreign ? loop_event_loop_new_for_context (context) : loop_event_loop_new ();
+      g_autoptr (LoopEventLoop) loop = is_foreign ? loop_event_loop_new_for_context (context) : loop_event_loop_new ();
       Fixture f = { .loop = loop, .main_loop = is_foreign ? main_loop : NULL, .cost = 1000 };
 
       ck_assert (loop_event_loop_add_reader (loop, fd, ready_again, &f, NULL));
@@ -214,16 +194,10 @@ check_descriptor (gboolean is_foreign)
   close (fd);
 }
 
-START_TEST (test_descriptor)
-{
-  check_descriptor (FALSE);
-}
+START_TEST (test_descriptor) { check_descriptor (FALSE); }
 END_TEST
 
-START_TEST (test_descriptor_foreign)
-{
-  check_descriptor (TRUE);
-}
+START_TEST (test_descriptor_foreign) { check_descriptor (TRUE); }
 END_TEST
 
 /* Timers and descriptors do not starve behind callbacks, either. */

@@ -392,15 +392,9 @@ check_task (gboolean is_foreign)
 
 /* Each on a context of the loop's own and on a foreign one. */
 #define BOTH(name)                                                                                                     \
-  START_TEST (test_##name)                                                                                             \
-  {                                                                                                                    \
-    check_##name (FALSE);                                                                                              \
-  }                                                                                                                    \
+  START_TEST (test_##name) { check_##name (FALSE); }                                                                   \
   END_TEST                                                                                                             \
-  START_TEST (test_##name##_foreign)                                                                                   \
-  {                                                                                                                    \
-    check_##name (TRUE);                                                                                               \
-  }                                                                                                                    \
+  START_TEST (test_##name##_foreign) { check_##name (TRUE); }                                                          \
   END_TEST
 
 BOTH (timeout)

@@ -220,8 +220,7 @@ intrude (gpointer data)
   ck_assert (g_error_matches (error, LOOP_ERROR, LOOP_ERROR_WRONG_THREAD));
   g_clear_error (&error);
 
-  ck_assert (
-      !loop_event_loop_add_reader_full (self->loop, self->fd, step_run, step_new ('d'), step_destroy, &error));
+  ck_assert (!loop_event_loop_add_reader_full (self->loop, self->fd, step_run, step_new ('d'), step_destroy, &error));
   ck_assert (g_error_matches (error, LOOP_ERROR, LOOP_ERROR_WRONG_THREAD));
   g_clear_error (&error);
   check_steps ("ABCD");

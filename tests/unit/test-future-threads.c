@@ -100,9 +100,11 @@ check_registry (gpointer data)
   guint64 n = 0;
 
   /* All of it can be walked through: an inspector does. */
+  loop_event_loop_enter (f->loop);
   LOOP_REGISTRY_FOREACH (&f->loop->registry, LOOP_REGISTRY_FUTURES, node)
     n += node->id > 0;
   ck_assert_uint_eq (n, f->loop->registry.lengths[LOOP_REGISTRY_FUTURES]);
+  loop_event_loop_leave (f->loop);
 
   if (f->n_reports == N_FUTURES / 3 && f->n_made == N_FUTURES && n == 0)
     loop_event_loop_stop (f->loop);
@@ -236,6 +238,33 @@ START_TEST (test_closed_before)
 }
 END_TEST
 
+/* Somebody else iterates the context, and for now nobody does. */
+START_TEST (test_foreign_context)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (LoopEventLoop) loop = loop_event_loop_new_for_context (context);
+  Fixture f = { .loop = loop, .loop_thread = g_thread_self () };
+  g_autoptr (GError) exception = g_error_new (G_FILE_ERROR, G_FILE_ERROR_NOSPC, "no space");
+  LoopFuture *pending = loop_event_loop_create_future (loop);
+  LoopFuture *failed = loop_event_loop_create_future (loop);
+
+  loop_event_loop_set_exception_handler (loop, report, &f, NULL);
+  loop_future_add_done_callback (pending, never, &f, destroyed);
+  ck_assert (loop_future_set_exception (failed, exception, NULL));
+  g_main_context_iteration (context, FALSE);
+  loop_event_loop_call_soon (loop, do_nothing, NULL, NULL);
+  g_main_context_iteration (context, FALSE);
+
+  g_thread_join (g_thread_new ("dropper", drop_one, pending));
+  g_thread_join (g_thread_new ("dropper", drop_one, failed));
+  ck_assert_uint_eq (loop->registry.lengths[LOOP_REGISTRY_FUTURES], 0);
+  for (int i = 0; i < 3; i++)
+    g_main_context_iteration (context, FALSE);
+  ck_assert_int_eq (f.n_destroyed, 1);
+  ck_assert_int_eq (f.n_reports, 1);
+}
+END_TEST
+
 START_TEST (test_idle_loop)
 {
   g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
@@ -251,4 +280,9 @@ START_TEST (test_idle_loop)
 }
 END_TEST
 
-LOOP_TEST_MAIN ("future-threads", test_while_running, test_slow_thread, test_closed_before, test_idle_loop)
+LOOP_TEST_MAIN ("future-threads",
+                test_while_running,
+                test_slow_thread,
+                test_closed_before,
+                test_foreign_context,
+                test_idle_loop)

@@ -9,8 +9,10 @@
  * are changed one after the other inside of both, and must never be seen to differ.
  */
 
-#ifdef LOOP_WITH_TSAN
+#if defined(LOOP_WITH_TSAN)
 #define N_SECTIONS 50000
+#elif defined(LOOP_WITH_ASAN)
+#define N_SECTIONS 500000
 #else
 #define N_SECTIONS 3000000
 #endif
@@ -136,40 +138,22 @@ check_exclusion (gboolean asymmetric, int n_inspectors, gboolean is_greedy)
   tear_down (&f);
 }
 
-START_TEST (test_exclusion)
-{
-  check_exclusion (TRUE, 1, FALSE);
-}
+START_TEST (test_exclusion) { check_exclusion (TRUE, 1, FALSE); }
 END_TEST
 
-START_TEST (test_exclusion_several)
-{
-  check_exclusion (TRUE, 3, FALSE);
-}
+START_TEST (test_exclusion_several) { check_exclusion (TRUE, 3, FALSE); }
 END_TEST
 
-START_TEST (test_exclusion_greedy)
-{
-  check_exclusion (TRUE, 1, TRUE);
-}
+START_TEST (test_exclusion_greedy) { check_exclusion (TRUE, 1, TRUE); }
 END_TEST
 
-START_TEST (test_exclusion_greedy_several)
-{
-  check_exclusion (TRUE, 3, TRUE);
-}
+START_TEST (test_exclusion_greedy_several) { check_exclusion (TRUE, 3, TRUE); }
 END_TEST
 
-START_TEST (test_exclusion_mutex)
-{
-  check_exclusion (FALSE, 1, FALSE);
-}
+START_TEST (test_exclusion_mutex) { check_exclusion (FALSE, 1, FALSE); }
 END_TEST
 
-START_TEST (test_exclusion_mutex_several)
-{
-  check_exclusion (FALSE, 3, FALSE);
-}
+START_TEST (test_exclusion_mutex_several) { check_exclusion (FALSE, 3, FALSE); }
 END_TEST
 
 START_TEST (test_nesting)
@@ -241,16 +225,10 @@ check_timeout (gboolean asymmetric)
   tear_down (&f);
 }
 
-START_TEST (test_timeout)
-{
-  check_timeout (TRUE);
-}
+START_TEST (test_timeout) { check_timeout (TRUE); }
 END_TEST
 
-START_TEST (test_timeout_mutex)
-{
-  check_timeout (FALSE);
-}
+START_TEST (test_timeout_mutex) { check_timeout (FALSE); }
 END_TEST
 
 /* A hold that waits for the end of a section gets its turn when that comes. */

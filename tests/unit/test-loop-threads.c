@@ -130,8 +130,7 @@ call_other (gpointer data)
 
   ck_assert_ptr_eq (loop_event_loop_get_running (), self->loop);
   if (++self->n_calls <= 2000)
-    ck_assert (
-        loop_event_loop_call_soon_threadsafe (self->other->loop, call_other, self->other, NULL, NULL, NULL));
+    ck_assert (loop_event_loop_call_soon_threadsafe (self->other->loop, call_other, self->other, NULL, NULL, NULL));
   else
     loop_event_loop_stop (self->loop);
 }

@@ -8,7 +8,7 @@
 
 #define N_PRODUCERS 4
 
-#ifdef LOOP_WITH_TSAN
+#if defined(LOOP_WITH_TSAN) || defined(LOOP_WITH_ASAN)
 #define N_POSTS 10000
 #else
 #define N_POSTS 50000

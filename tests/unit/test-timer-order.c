@@ -213,6 +213,91 @@ START_TEST (test_never_early)
 }
 END_TEST
 
+/*
+ * Deadlines that come just when the loop looks at the clock: for each nanosecond of the first few
+ * microseconds a timer that nothing else would wake the loop for.
+ */
+#define N_SWEEP 20000
+
+typedef struct
+{
+  LoopEventLoop *loop;
+  GMainLoop *main_loop; /* or NULL */
+  int n_run;
+  int is_over; /* atomic */
+} Sweep;
+
+static void
+quit (gpointer data)
+{
+  Sweep *self = data;
+
+  if (self->main_loop != NULL)
+    g_main_loop_quit (self->main_loop);
+  else
+    loop_event_loop_stop (self->loop);
+}
+
+static void
+sweep (gpointer data)
+{
+  Sweep *self = data;
+
+  if (++self->n_run == N_SWEEP)
+    quit (self);
+  else
+    loop_event_loop_call_later (self->loop, (self->n_run % 4000) * 1e-9, sweep, self, NULL);
+}
+
+/* A loop that sleeps for ever is woken, so that the test can tell. */
+static gpointer
+watch_sweep (gpointer data)
+{
+  Sweep *self = data;
+  int n_left = 8000;
+
+  while (!g_atomic_int_get (&self->is_over) && n_left-- > 0)
+    g_usleep (1000);
+  if (!g_atomic_int_get (&self->is_over))
+    loop_event_loop_call_soon_threadsafe (self->loop, quit, self, NULL, NULL, NULL);
+
+  return NULL;
+}
+
+static void
+check_sweep (LoopEventLoop *loop, GMainLoop *main_loop)
+{
+  Sweep self = { .loop = loop, .main_loop = main_loop };
+  GThread *thread = g_thread_new ("watchdog", watch_sweep, &self);
+
+  loop_event_loop_call_soon (loop, sweep, &self, NULL);
+  if (main_loop != NULL)
+    g_main_loop_run (main_loop);
+  else
+    ck_assert (loop_event_loop_run_forever (loop));
+  g_atomic_int_set (&self.is_over, TRUE);
+  g_thread_join (thread);
+  ck_assert_int_eq (self.n_run, N_SWEEP);
+}
+
+START_TEST (test_no_deadline_is_missed)
+{
+  g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
+
+  check_sweep (loop, NULL);
+}
+END_TEST
+
+START_TEST (test_no_deadline_is_missed_foreign)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (GMainLoop) main_loop = g_main_loop_new (context, FALSE);
+  g_autoptr (LoopEventLoop) loop = loop_event_loop_new_for_context (context);
+
+  check_sweep (loop, main_loop);
+}
+END_TEST
+
 START_TEST (test_clock)
 {
   g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
@@ -235,4 +320,6 @@ LOOP_TEST_MAIN ("timer-order",
                 test_timers_of_timers,
                 test_due_timers_of_timers_wait,
                 test_never_early,
+                test_no_deadline_is_missed,
+                test_no_deadline_is_missed_foreign,
                 test_clock)

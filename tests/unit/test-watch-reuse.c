@@ -322,16 +322,10 @@ check_failure_under_way (gboolean as_writer)
   tear_down (&f);
 }
 
-START_TEST (test_failure_under_way)
-{
-  check_failure_under_way (FALSE);
-}
+START_TEST (test_failure_under_way) { check_failure_under_way (FALSE); }
 END_TEST
 
-START_TEST (test_failure_under_way_writer)
-{
-  check_failure_under_way (TRUE);
-}
+START_TEST (test_failure_under_way_writer) { check_failure_under_way (TRUE); }
 END_TEST
 
 /* A closed file that lives on elsewhere reports its events for ever: the loop gets rid of it, and does not spin. */

@@ -73,7 +73,7 @@ START_TEST (test_retrieved)
   LoopFuture *by_exception = make_failed (loop);
   LoopFuture *by_result = make_failed (loop);
   LoopFuture *by_loop = make_failed (loop);
-  g_autoptr (GError) error = loop_future_exception (by_exception, NULL);
+  G_GNUC_UNUSED g_autoptr (GError) error = loop_future_exception (by_exception, NULL);
 
   ck_assert (!loop_future_result (by_result, NULL, NULL));
   ck_assert (!loop_event_loop_run_until_complete (loop, by_loop, NULL, NULL));

@@ -130,20 +130,22 @@ static void
 leave_registry (LoopFuture *self)
 {
   LoopEventLoop *loop = self->loop;
+  gboolean is_on_loop_thread = __atomic_load_n (&loop->thread, __ATOMIC_RELAXED) == loop_thread_self ();
 
-  if (__atomic_load_n (&loop->thread, __ATOMIC_RELAXED) == loop_thread_self ())
-    {
-      loop_event_loop_enter (loop);
-      loop_registry_remove (&loop->registry, LOOP_REGISTRY_FUTURES, &self->node);
-      loop_event_loop_leave (loop);
-      return;
-    }
+  if (is_on_loop_thread)
+    loop_event_loop_enter (loop);
+  else
+    /* As an inspector does: the loop is outside its sections for nearly all of the time. */
+    while (!loop_guard_hold (&loop->guard, G_USEC_PER_SEC))
+      ;
 
-  /* As an inspector does: the loop is outside its sections for nearly all of the time. */
-  while (!loop_guard_hold (&loop->guard, G_USEC_PER_SEC))
-    ;
-  loop_registry_remove (&loop->registry, LOOP_REGISTRY_FUTURES, &self->node);
-  loop_guard_release (&loop->guard);
+  if (self->node.next != NULL)
+    loop_registry_remove (&loop->registry, LOOP_REGISTRY_FUTURES, &self->node);
+
+  if (is_on_loop_thread)
+    loop_event_loop_leave (loop);
+  else
+    loop_guard_release (&loop->guard);
 }
 
 static void
@@ -151,11 +153,12 @@ loop_future_dispose (GObject *object)
 {
   LoopFuture *self = LOOP_FUTURE (object);
 
-  if (self->node.next != NULL)
-    leave_registry (self);
-
-  if (self->loop != NULL && is_for_other_thread (self))
-    leave_remains_to_loop (self);
+  if (self->loop != NULL)
+    {
+      leave_registry (self);
+      if (is_for_other_thread (self))
+        leave_remains_to_loop (self);
+    }
 
   if (self->exception != NULL && !self->is_retrieved)
     {

@@ -361,6 +361,44 @@ inspector_thread (gpointer data)
   return NULL;
 }
 
+/*
+ * GLib deadlocks when one thread registers a type with interfaces while another, in the
+ * initialization of a class, waits for just that type: so all that the thread will need
+ * is registered before it is there.
+ */
+static void
+register_types (void)
+{
+  g_autoptr (GSocket) socket = NULL;
+  g_autoptr (GSocketConnection) stream = NULL;
+  int fds[2];
+
+  g_type_ensure (G_TYPE_CANCELLABLE);
+  g_type_ensure (G_TYPE_TASK);
+  g_type_ensure (G_TYPE_CREDENTIALS);
+  g_type_ensure (G_TYPE_DBUS_CONNECTION);
+  g_type_ensure (G_TYPE_DBUS_MESSAGE);
+  g_type_ensure (G_TYPE_DBUS_METHOD_INVOCATION);
+  g_type_ensure (G_TYPE_UNIX_SOCKET_ADDRESS);
+  g_type_ensure (G_TYPE_INET_SOCKET_ADDRESS);
+
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+    return;
+
+  /* The types of the streams are not public. */
+  close (fds[1]);
+  socket = g_socket_new_from_fd (fds[0], NULL);
+  if (socket == NULL)
+    {
+      close (fds[0]);
+      return;
+    }
+
+  stream = g_socket_connection_factory_create_connection (socket);
+  g_io_stream_get_input_stream (G_IO_STREAM (stream));
+  g_io_stream_get_output_stream (G_IO_STREAM (stream));
+}
+
 static gboolean
 check_process (GError **error)
 {
@@ -415,6 +453,7 @@ loop_inspector_start (LoopInspectorAccess access, GError **error)
   if (!loop_inspector_socket_open (&self->socket, error))
     return NULL;
 
+  register_types ();
   self->thread = g_thread_try_new ("loop-inspector", inspector_thread, self, error);
   if (self->thread == NULL)
     {

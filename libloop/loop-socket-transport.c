@@ -233,7 +233,8 @@ read_some (LoopSocketTransport *self, gboolean until_empty)
           /* A short read says that there is no more, without another system call to ask. */
           if (G_LIKELY ((gsize) n < size && !until_empty))
             break;
-          if (self->is_read_paused || self->is_closing)
+          /* A main loop in there may even have read to the end. */
+          if (self->is_read_paused || self->is_closing || self->is_read_finished)
             break;
         }
       else if (n == 0)

@@ -29,11 +29,22 @@ typedef struct
   gboolean is_over;
 } Fixture;
 
+/* The thread's own time: what others take from it on a busy machine is not unfair of the loop. */
+static double
+get_cpu_time (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &now);
+
+  return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
+}
+
 static gboolean
 idle (gpointer data)
 {
   Fixture *f = data;
-  double now = loop_event_loop_time (f->loop);
+  double now = get_cpu_time ();
 
   f->longest_gap = MAX (f->longest_gap, now - f->last);
   f->last = now;
@@ -84,7 +95,7 @@ run (Fixture *f, gboolean is_foreign, int priority)
   g_source_attach (source, loop_event_loop_get_context (f->loop));
   loop_event_loop_call_later (f->loop, RUN_SECONDS, end, f, NULL);
 
-  f->last = loop_event_loop_time (f->loop);
+  f->last = get_cpu_time ();
   if (is_foreign)
     g_main_loop_run (f->main_loop);
   else
@@ -95,35 +106,25 @@ run (Fixture *f, gboolean is_foreign, int priority)
   g_source_unref (source);
 }
 
-/*
- * The gap is measured by the clock, which goes on while the machine runs others: the best of three
- * counts.
- */
 static void
 check_chain (gboolean is_foreign, int priority, int n_chains, gint64 cost, double max_gap)
 {
-  double best = G_MAXDOUBLE;
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (GMainLoop) main_loop = g_main_loop_new (context, FALSE);
+  g_autoptr (LoopEventLoop) loop = is_foreign ? loop_event_loop_new_for_context (context) : loop_event_loop_new ();
+  Fixture f = { .loop = loop, .main_loop = is_foreign ? main_loop : NULL, .cost = cost };
 
-  for (int attempt = 0; attempt < 3 && best > max_gap; attempt++)
-    {
-      g_autoptr (GMainContext) context = g_main_context_new ();
-      g_autoptr (GMainLoop) main_loop = g_main_loop_new (context, FALSE);
-      g_autoptr (LoopEventLoop) loop = is_foreign ? loop_event_loop_new_for_context (context) : loop_event_loop_new ();
-      Fixture f = { .loop = loop, .main_loop = is_foreign ? main_loop : NULL, .cost = cost };
+  for (int i = 0; i < n_chains; i++)
+    loop_event_loop_call_soon (loop, chain, &f, NULL);
+  run (&f, is_foreign, priority);
 
-      for (int i = 0; i < n_chains; i++)
-        loop_event_loop_call_soon (loop, chain, &f, NULL);
-      run (&f, is_foreign, priority);
+  ck_assert_int_gt (f.n_idle, 0);
+  ck_assert_uint_gt (f.n_calls, 0);
+  /* The loop has most of the time where it has the priority. */
+  if (priority > G_PRIORITY_DEFAULT)
+    ck_assert_uint_gt (f.n_calls, (guint64) f.n_idle);
 
-      ck_assert_int_gt (f.n_idle, 0);
-      ck_assert_uint_gt (f.n_calls, 0);
-      /* The loop has most of the time where it has the priority. */
-      if (priority > G_PRIORITY_DEFAULT)
-        ck_assert_uint_gt (f.n_calls, (guint64) f.n_idle);
-      best = MIN (best, f.longest_gap);
-    }
-
-  ck_assert_double_le (best, max_gap);
+  ck_assert_double_le (f.longest_gap, max_gap);
 }
 
 START_TEST (test_chain) { check_chain (FALSE, G_PRIORITY_DEFAULT_IDLE, 1, 0, MAX_GAP); }
@@ -174,23 +175,18 @@ ready_again (gpointer data)
 static void
 check_descriptor (gboolean is_foreign)
 {
-  double best = G_MAXDOUBLE;
   int fd = eventfd (1, EFD_CLOEXEC | EFD_NONBLOCK);
 
-  for (int attempt = 0; attempt < 3 && best > MAX_GAP; attempt++)
-    {
-      g_autoptr (GMainContext) context = g_main_context_new ();
-      g_autoptr (GMainLoop) main_loop = g_main_loop_new (context, FALSE);
-      g_autoptr (LoopEventLoop) loop = is_foreign ? loop_event_loop_new_for_context (context) : loop_event_loop_new ();
-      Fixture f = { .loop = loop, .main_loop = is_foreign ? main_loop : NULL, .cost = 1000 };
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (GMainLoop) main_loop = g_main_loop_new (context, FALSE);
+  g_autoptr (LoopEventLoop) loop = is_foreign ? loop_event_loop_new_for_context (context) : loop_event_loop_new ();
+  Fixture f = { .loop = loop, .main_loop = is_foreign ? main_loop : NULL, .cost = 1000 };
 
-      ck_assert (loop_event_loop_add_reader (loop, fd, ready_again, &f, NULL));
-      run (&f, is_foreign, G_PRIORITY_DEFAULT_IDLE);
-      ck_assert_int_gt (f.n_idle, 0);
-      best = MIN (best, f.longest_gap);
-    }
+  ck_assert (loop_event_loop_add_reader (loop, fd, ready_again, &f, NULL));
+  run (&f, is_foreign, G_PRIORITY_DEFAULT_IDLE);
+  ck_assert_int_gt (f.n_idle, 0);
 
-  ck_assert_double_le (best, MAX_GAP);
+  ck_assert_double_le (f.longest_gap, MAX_GAP);
   close (fd);
 }
 

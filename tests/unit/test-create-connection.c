@@ -88,6 +88,7 @@ END_TEST
 typedef struct
 {
   TcpPeer *client;
+  LoopFuture *future;
   guint n_reported;
 } Order;
 
@@ -106,6 +107,7 @@ check_not_reported (TcpPeer *self)
   Order *order = self->user_data;
 
   ck_assert_uint_eq (order->n_reported, 0);
+  ck_assert (!loop_future_done (order->future));
 }
 
 /* First connection_made, then the future; never inside the call. */
@@ -118,6 +120,7 @@ START_TEST (test_order)
   serve (&tcp, localhost);
   future = create_connection (&tcp, "127.0.0.1", NULL);
   order.client = tcp_peer_at (tcp.clients, 0);
+  order.future = future;
   order.client->user_data = &order;
   order.client->made = check_not_reported;
   ck_assert (!loop_future_done (future));

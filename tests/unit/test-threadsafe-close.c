@@ -9,6 +9,12 @@
 
 #define N_PRODUCERS 3
 
+#ifdef LOOP_WITH_TSAN
+#define N_ROUNDS 20
+#else
+#define N_ROUNDS 60
+#endif
+
 START_TEST (test_after_close)
 {
   g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
@@ -114,7 +120,7 @@ check_round (int round)
 
 START_TEST (test_while_closing)
 {
-  for (int round = 0; round < 60; round++)
+  for (int round = 0; round < N_ROUNDS; round++)
     check_round (round % 10);
 }
 END_TEST

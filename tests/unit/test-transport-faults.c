@@ -26,6 +26,8 @@ static struct
   int send_errno;
   int epoll_errno; /* of all calls for epoll_victim; -1: for any */
   int epoll_victim;
+  guint n_full_reads; /* this many calls fill the buffer; all later ones find the end of the file */
+  gboolean is_scripted;
   guint n_calls;
 } fault = { .epoll_victim = -2 };
 
@@ -55,6 +57,14 @@ recv (int fd, void *data, size_t length, int flags)
 
   if (fails (&fault.recv_errno))
     return -1;
+  if (fault.is_scripted)
+    {
+      if (fault.n_full_reads == 0)
+        return 0;
+      fault.n_full_reads--;
+      memset (data, 'x', length);
+      return (ssize_t) length;
+    }
 
   return real (fd, data, fault.max_length > 0 ? MIN (length, fault.max_length) : length, flags);
 }
@@ -225,6 +235,92 @@ START_TEST (test_write_errors)
 }
 END_TEST
 
+static void
+close_transport (TcpPeer *self, const guint8 *data, gsize length)
+{
+  loop_transport_close (self->transport);
+}
+
+static void
+abort_transport (TcpPeer *self, const guint8 *data, gsize length)
+{
+  loop_transport_abort (self->transport);
+}
+
+static void
+pause_transport (TcpPeer *self, const guint8 *data, gsize length)
+{
+  loop_transport_pause_reading (self->transport);
+}
+
+static void
+abort_iterate_and_drop (TcpPeer *self, const guint8 *data, gsize length)
+{
+  LoopEventLoop *loop = loop_transport_get_loop (self->transport);
+
+  loop_transport_abort (self->transport);
+  while (self->n_lost == 0)
+    g_main_context_iteration (loop_event_loop_get_context (loop), TRUE);
+  g_clear_object (&self->transport);
+}
+
+/* There is more in the same event, but the protocol has had enough. */
+START_TEST (test_enough_in_data_received)
+{
+  static void (*ways[]) (TcpPeer *, const guint8 *, gsize) = {
+    close_transport,
+    abort_transport,
+    pause_transport,
+    abort_iterate_and_drop,
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (ways); i++)
+    {
+      g_auto (Tcp) tcp = tcp_new ();
+      int fd;
+      TcpPeer *peer = tcp_raw_pair (&tcp, &fd);
+
+      peer->is_discarding = TRUE;
+      peer->data = ways[i];
+      fault.is_scripted = TRUE;
+      fault.n_full_reads = 5;
+      tcp_raw_send (fd, "x");
+      tcp_run_until (tcp.loop, peer->n_data == 1);
+      tcp_run_for (tcp.loop, 0.003);
+      ck_assert_uint_eq (peer->n_data, 1);
+      ck_assert_uint_eq (fault.n_full_reads, 4);
+      ck_assert_str_eq (peer->events->str, ways[i] == pause_transport ? "made data" : "made data lost");
+      fault.is_scripted = FALSE;
+    }
+}
+END_TEST
+
+static void
+iterate_to_eof (TcpPeer *self, const guint8 *data, gsize length)
+{
+  while (self->n_eof == 0)
+    g_main_context_iteration (loop_event_loop_get_context (loop_transport_get_loop (self->transport)), TRUE);
+}
+
+/* A main loop inside data_received reads to the end: when the outer call goes on, that was all. */
+START_TEST (test_end_inside_data_received)
+{
+  g_auto (Tcp) tcp = tcp_new ();
+  int fd;
+  TcpPeer *peer = tcp_raw_pair (&tcp, &fd);
+
+  peer->keep_open = TRUE;
+  peer->is_discarding = TRUE;
+  peer->data = iterate_to_eof;
+  fault.is_scripted = TRUE;
+  fault.n_full_reads = 1;
+  tcp_raw_send (fd, "x");
+  tcp_run_until (tcp.loop, peer->n_eof == 1);
+  tcp_run_for (tcp.loop, 0.003);
+  ck_assert_str_eq (peer->events->str, "made data eof");
+}
+END_TEST
+
 /* A failed write while it is closing: what was promised is not delivered, and that is said. */
 START_TEST (test_write_error_while_closing)
 {
@@ -329,6 +425,8 @@ LOOP_TEST_MAIN ("transport-faults",
                 test_not_ready_after_all,
                 test_read_errors,
                 test_write_errors,
+                test_enough_in_data_received,
+                test_end_inside_data_received,
                 test_write_error_while_closing,
                 test_transport_not_watched,
                 test_accepted_not_watched,

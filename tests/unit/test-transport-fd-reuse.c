@@ -296,6 +296,29 @@ START_TEST (test_number_closed_while_watched)
 }
 END_TEST
 
+/* The same when it is the server that is given the number. */
+START_TEST (test_number_closed_while_watched_then_accepted)
+{
+  g_auto (Tcp) tcp = tcp_new ();
+  guint n_ready = 0;
+  int pair[2];
+  int fd;
+
+  tcp_connect (&tcp);
+  ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+  ck_assert (loop_event_loop_add_reader (tcp.loop, pair[0], count, &n_ready, NULL));
+  fd = tcp_raw_connect (&tcp, tcp.port);
+  close (pair[0]);
+
+  tcp_run_until (tcp.loop, tcp.accepted->len == 2);
+  tcp_raw_send (fd, "x");
+  tcp_run_until (tcp.loop, tcp_last_accepted (&tcp)->n_bytes == 1);
+  ck_assert_uint_eq (n_ready, 0);
+  loop_exception_context_unref (tcp_take_report (&tcp));
+  close (pair[1]);
+}
+END_TEST
+
 /* The descriptor of a transport is its own: nobody else may watch it. */
 START_TEST (test_number_in_use)
 {
@@ -329,4 +352,5 @@ LOOP_TEST_MAIN ("transport-fd-reuse",
                 test_storm,
                 test_number_changes_hands,
                 test_number_closed_while_watched,
+                test_number_closed_while_watched_then_accepted,
                 test_number_in_use)

@@ -226,6 +226,58 @@ START_TEST (test_after_loss)
 }
 END_TEST
 
+#define TEST_TYPE_PROTOCOL (test_protocol_get_type ())
+G_DECLARE_FINAL_TYPE (TestProtocol, test_protocol, TEST, PROTOCOL, GObject)
+
+struct _TestProtocol
+{
+  GObject parent_instance;
+
+  gsize n_bytes;
+};
+
+static void
+test_protocol_data_received (LoopProtocol *protocol, const guint8 *data, gsize length)
+{
+  TEST_PROTOCOL (protocol)->n_bytes += length;
+}
+
+static void
+test_protocol_iface_init (LoopProtocolInterface *iface)
+{
+  iface->data_received = test_protocol_data_received;
+}
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (TestProtocol,
+                               test_protocol,
+                               G_TYPE_OBJECT,
+                               G_IMPLEMENT_INTERFACE (LOOP_TYPE_PROTOCOL, test_protocol_iface_init))
+
+static void
+test_protocol_class_init (TestProtocolClass *klass)
+{
+}
+
+static void
+test_protocol_init (TestProtocol *self)
+{
+}
+
+/* The new one is of another class than the old. */
+START_TEST (test_another_class)
+{
+  g_auto (Tcp) tcp = tcp_new ();
+  g_autoptr (TestProtocol) protocol = g_object_new (TEST_TYPE_PROTOCOL, NULL);
+  int fd;
+  TcpPeer *peer = tcp_raw_pair (&tcp, &fd);
+
+  loop_transport_set_protocol (peer->transport, G_OBJECT (protocol));
+  tcp_raw_send (fd, "hello");
+  tcp_run_until (tcp.loop, protocol->n_bytes == 5);
+  ck_assert_str_eq (peer->events->str, "made");
+}
+END_TEST
+
 START_TEST (test_property)
 {
   g_auto (Tcp) tcp = tcp_new ();
@@ -257,4 +309,5 @@ LOOP_TEST_MAIN ("transport-set-protocol",
                 test_while_paused,
                 test_while_closing,
                 test_after_loss,
+                test_another_class,
                 test_property)

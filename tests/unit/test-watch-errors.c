@@ -3,7 +3,7 @@
 #include "loop-steps.h"
 
 #include "loop-error.h"
-#include "loop-exception-context.h"
+#include "loop-event-loop-private.h"
 #include "loop-fd-watcher.h"
 #include "loop-metrics.h"
 
@@ -174,10 +174,46 @@ START_TEST (test_add_to_closed)
 }
 END_TEST
 
+/* What a transport or a server watches is not for others. */
+static void
+ignore_closed (LoopWatch *watch)
+{
+}
+
+START_TEST (test_descriptor_in_use)
+{
+  static const LoopWatchClass klass = { .closed = ignore_closed };
+  g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
+  g_autoptr (GError) error = NULL;
+  LoopWatch watch;
+  int fds[2];
+
+  make_socketpair (fds);
+  loop_watch_init (&watch, &klass, 1);
+  ck_assert (loop_poller_add (&loop->poller, &watch, fds[0], LOOP_INTEREST_NONE, NULL));
+
+  ck_assert (!loop_event_loop_add_reader_full (loop, fds[0], step_run, step_new ('r'), step_destroy, &error));
+  ck_assert (g_error_matches (error, LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE));
+  g_clear_error (&error);
+  ck_assert (!loop_event_loop_add_writer_full (loop, fds[0], step_run, step_new ('w'), step_destroy, &error));
+  ck_assert (g_error_matches (error, LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE));
+  check_steps ("RW");
+  ck_assert (!loop_event_loop_remove_reader (loop, fds[0]));
+
+  loop_poller_remove (&loop->poller, &watch);
+  ck_assert (loop_event_loop_add_reader (loop, fds[0], step_run, step_new ('n'), step_destroy));
+  ck_assert (loop_event_loop_remove_reader (loop, fds[0]));
+  check_steps ("N");
+  close (fds[0]);
+  close (fds[1]);
+}
+END_TEST
+
 LOOP_TEST_MAIN ("watch-errors",
                 test_negative,
                 test_not_open,
                 test_regular_file_and_directory,
                 test_plain_forms,
                 test_closed_while_watched,
-                test_add_to_closed)
+                test_add_to_closed,
+                test_descriptor_in_use)

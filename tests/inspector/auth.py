@@ -148,6 +148,9 @@ class TestAuthentication(peer.TestCase):
 
     def test_close_at_each_stage(self):
         whole = b"\0AUTH EXTERNAL\r\nDATA\r\nNEGOTIATE_UNIX_FD\r\nBEGIN\r\n" + LIST
+        # GDBus keeps its thread once there was a client.
+        first = self.let_in()
+        self.assertServed(first)
         fds = self.target.n_fds
         for i in range(len(whole)):
             connection = self.open(whole[:i])

@@ -4,6 +4,8 @@
 
 #include "loop-steps.h"
 
+#include <time.h>
+
 static GString *steps;
 
 void
@@ -65,6 +67,16 @@ void
 stop_loop (gpointer loop)
 {
   loop_event_loop_stop (loop);
+}
+
+double
+get_cpu_time (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &now);
+
+  return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
 }
 
 void

@@ -42,6 +42,12 @@ void do_nothing (gpointer data);
 /* A callback that stops the loop that is @data. */
 void stop_loop (gpointer loop);
 
+/*
+ * The processor time of the calling thread, in seconds: what others take from it on a busy machine does
+ * not count, and what it spins away does.
+ */
+double get_cpu_time (void);
+
 /* One iteration: a poll that does not wait, and what is ready. */
 void run_once (LoopEventLoop *loop);
 

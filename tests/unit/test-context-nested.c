@@ -192,12 +192,29 @@ check_events_and_threads (gboolean is_foreign)
   tear_down (&f);
 }
 
+typedef struct
+{
+  Fixture *outer;
+  Fixture *inner;
+} TwoDeep;
+
+/* The outer one has its turn when the inner one has ended, however late it is. */
+static void
+quit_in_order (gpointer data)
+{
+  TwoDeep *both = data;
+
+  quit (both->inner);
+  loop_event_loop_call_soon (both->outer->loop, quit, both->outer, NULL);
+}
+
 /* Two deep, and out again in order. */
 static void
 check_two_deep (gboolean is_foreign)
 {
   Fixture f;
   Fixture inner;
+  TwoDeep both = { &f, &inner };
 
   set_up (&f, is_foreign);
   inner.loop = f.loop;
@@ -205,8 +222,7 @@ check_two_deep (gboolean is_foreign)
   loop_event_loop_call_soon (f.loop, run_main_loop, &f, note_end);
   loop_event_loop_call_soon (f.loop, run_main_loop, &inner, note_end);
   loop_event_loop_call_soon (f.loop, step_run, step_new ('a'), step_destroy);
-  loop_event_loop_call_later (f.loop, 0.001, quit, &inner, NULL);
-  loop_event_loop_call_later (f.loop, 0.003, quit, &f, NULL);
+  loop_event_loop_call_later (f.loop, 0.001, quit_in_order, &both, NULL);
   run (&f, is_foreign);
   check_steps ("((aAq)!q)!");
   g_main_loop_unref (inner.main_loop);

@@ -53,7 +53,7 @@ START_TEST (test_while_resolving)
   start = g_get_monotonic_time ();
   ck_assert (loop_future_cancel (future));
   error = tcp_take_error (&tcp, future);
-  ck_assert_int_lt (g_get_monotonic_time () - start, 50 * 1000);
+  ck_assert_int_lt (g_get_monotonic_time () - start, 500 * 1000);
   tcp_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   tcp_run_for (tcp.loop, 0.0);
   ck_assert_uint_eq (n_destroyed, 1);
@@ -100,7 +100,7 @@ START_TEST (test_loop_closed_while_resolving)
   fake_resolver_wait (1);
   start = g_get_monotonic_time ();
   tcp_close_loop (&tcp);
-  ck_assert_int_lt (g_get_monotonic_time () - start, 50 * 1000);
+  ck_assert_int_lt (g_get_monotonic_time () - start, 500 * 1000);
   ck_assert_uint_eq (n_destroyed, 1);
 
   /* The answer comes after all. */

@@ -65,8 +65,10 @@ static void
 check_quiet (LoopEventLoop *loop)
 {
   guint64 before = count_iterations (loop);
+  double begun = get_cpu_time ();
 
   run_for (loop, 0.02);
+  ck_assert_double_lt (get_cpu_time () - begun, 0.01);
   check_steps ("");
   /* The timer that ends it, and one or two in which the loop learns that it was woken in vain. */
   ck_assert_uint_le (count_iterations (loop) - before, 5);
@@ -336,6 +338,7 @@ START_TEST (test_duplicate_lives_on)
   int other[2];
   int n_calls = 0;
   guint64 before;
+  double begun;
   char byte;
 
   set_up (f);
@@ -349,7 +352,9 @@ START_TEST (test_duplicate_lives_on)
   write_byte (f->old[1]);
 
   before = count_iterations (f->loop);
+  begun = get_cpu_time ();
   run_for (f->loop, 0.2);
+  ck_assert_double_lt (get_cpu_time () - begun, 0.1);
   check_steps ("");
   ck_assert_uint_le (count_iterations (f->loop) - before, 5);
 

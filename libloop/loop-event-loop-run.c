@@ -576,7 +576,9 @@ run_ready (LoopEventLoop *self)
 static gboolean
 run (LoopEventLoop *self, GError **error)
 {
-  self->last_yield = loop_clock_now ();
+  /* Not anew for each run: many short ones would starve others as one long one would. */
+  if (self->last_yield == 0)
+    self->last_yield = loop_clock_now ();
 
   if (self->is_stopping)
     {

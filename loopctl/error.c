@@ -6,7 +6,7 @@
 
 #include <gio/gio.h>
 
-G_DEFINE_QUARK (ctl - error - quark, ctl_error)
+G_DEFINE_QUARK (ctl_error, ctl_error)
 
 /* What loopctl exits with when this is how it ended. */
 CtlExit

@@ -7,6 +7,7 @@
 #include "loop-metrics.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* What a loop counts, and what it measures when it is asked to. */
@@ -171,37 +172,64 @@ START_TEST (test_nested_is_counted_once)
 }
 END_TEST
 
-/* Seven short, two of 1 ms, one of 10 ms: each is found at its quantile, exact to a quarter. */
+/* How long a callback took by its own account, which on a busy machine is more than it meant to. */
+static double actual_durations[3];
+static int n_durations;
+
+static void
+spend_and_record (gpointer ns)
+{
+  gint64 begun = loop_clock_now ();
+
+  spend ((gint64) GPOINTER_TO_SIZE (ns));
+  actual_durations[n_durations++] = loop_clock_to_seconds (loop_clock_now () - begun);
+}
+
+static int
+compare (gconstpointer a, gconstpointer b)
+{
+  const double *x = a;
+  const double *y = b;
+
+  return (*x > *y) - (*x < *y);
+}
+
+/* Seven short ones, two of 1 ms, one of 10 ms: each is found at its quantile, exact to a quarter. */
 START_TEST (test_durations)
 {
-  double error_1_ms = G_MAXDOUBLE;
-  double error_10_ms = G_MAXDOUBLE;
+  static const double quantiles[] = { 0.8, 0.9, 1.0 };
+  double worst = G_MAXDOUBLE;
 
-  /* Somebody else may be given the processor meanwhile: the best of three counts. */
-  for (int attempt = 0; attempt < 3; attempt++)
+  /* Somebody else may be given the processor just between two looks at the clock: the best of five counts. */
+  for (int attempt = 0; attempt < 5 && worst > 0.26; attempt++)
     {
       g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
       g_autoptr (LoopMetrics) metrics = NULL;
 
+      n_durations = 0;
       loop_event_loop_set_collect_metrics (loop, TRUE);
       for (int i = 0; i < 7; i++)
         loop_event_loop_call_soon (loop, do_nothing, NULL, NULL);
-      loop_event_loop_call_soon (loop, spend_1_ms, NULL, NULL);
-      loop_event_loop_call_soon (loop, spend_10_ms, NULL, NULL);
-      loop_event_loop_call_soon (loop, spend_1_ms, NULL, NULL);
+      loop_event_loop_call_soon (loop, spend_and_record, GSIZE_TO_POINTER (1000000), NULL);
+      loop_event_loop_call_soon (loop, spend_and_record, GSIZE_TO_POINTER (10000000), NULL);
+      loop_event_loop_call_soon (loop, spend_and_record, GSIZE_TO_POINTER (1000000), NULL);
       run_once (loop);
+      qsort (actual_durations, 3, sizeof (double), compare);
 
       metrics = loop_event_loop_get_metrics (loop);
-      ck_assert_double_lt (loop_metrics_get_duration (metrics, 0.5), 0.001);
-      ck_assert_double_ge (loop_metrics_get_duration (metrics, 0.75), 0.001);
-      ck_assert_double_ge (loop_metrics_get_duration (metrics, 1.0), 0.01);
-      ck_assert_double_lt (loop_metrics_get_duration (metrics, 0.0), 0.001);
-      error_1_ms = MIN (error_1_ms, fabs (loop_metrics_get_duration (metrics, 0.8) - 0.001) / 0.001);
-      error_10_ms = MIN (error_10_ms, fabs (loop_metrics_get_duration (metrics, 0.95) - 0.01) / 0.01);
+      worst = 0.0;
+      for (int i = 0; i < 3; i++)
+        {
+          double measured = loop_metrics_get_duration (metrics, quantiles[i]);
+
+          ck_assert_double_ge (measured, actual_durations[i]);
+          worst = MAX (worst, measured / actual_durations[i] - 1.0);
+        }
+      if (loop_metrics_get_duration (metrics, 0.7) >= 0.001)
+        worst = G_MAXDOUBLE;
     }
 
-  ck_assert_double_le (error_1_ms, 0.26);
-  ck_assert_double_le (error_10_ms, 0.26);
+  ck_assert_double_le (worst, 0.26);
 }
 END_TEST
 

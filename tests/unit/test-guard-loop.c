@@ -164,8 +164,8 @@ START_TEST (test_structures_are_whole)
 {
   g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
   Fixture f = { loop };
-#ifdef LOOP_WITH_TSAN
-  Work self = { .f = &f, .n_left = 1000 };
+#if defined(LOOP_WITH_TSAN) || defined(LOOP_WITH_ASAN)
+  Work self = { .f = &f, .n_left = 2000 };
 #else
   Work self = { .f = &f, .n_left = 30000 };
 #endif

@@ -98,7 +98,7 @@ loop_event_loop_schedule_at (LoopEventLoop *self,
   timer->when = when;
 
   loop_event_loop_enter (self);
-  loop_timer_heap_insert (&self->timers, timer);
+  loop_timer_queue_insert (&self->timers, timer);
   loop_event_loop_leave (self);
 
   return timer;

@@ -13,7 +13,7 @@
 #include "loop-metrics-private.h"
 #include "loop-poller-private.h"
 #include "loop-registry-private.h"
-#include "loop-timer-heap-private.h"
+#include "loop-timer-queue-private.h"
 
 G_BEGIN_DECLS
 
@@ -65,7 +65,7 @@ struct _LoopEventLoop
   LoopGuard guard;
   LoopReadyQueue ready; /* runs in the next iteration */
   LoopReadyQueue batch; /* runs in this one */
-  LoopTimerHeap timers;
+  LoopTimerQueue timers;
   LoopHandlePool pool;
   LoopIdBlock ids;
   LoopPoller poller;

@@ -24,19 +24,7 @@ loop_event_loop_has_work (LoopEventLoop *self)
       !loop_incoming_is_empty (self->incoming))
     return TRUE;
 
-  if (self->timers.length > 0)
-    {
-      gint64 next;
-
-      /* Asking for it puts the heap in order. */
-      loop_event_loop_enter (self);
-      next = loop_timer_heap_next (&self->timers);
-      loop_event_loop_leave (self);
-
-      return next <= loop_clock_now ();
-    }
-
-  return FALSE;
+  return self->timers.length > 0 && loop_timer_queue_next (&self->timers) <= loop_clock_now ();
 }
 
 /* Due timers join the ready queue. Inside the guard. */
@@ -44,15 +32,14 @@ static void
 collect_timers (LoopEventLoop *self, gint64 now)
 {
   gboolean is_timed = loop_event_loop_is_timed (self);
+  LoopTimerHandle *timer;
 
-  while (self->timers.length > 0 && loop_timer_heap_next (&self->timers) <= now)
+  while ((timer = loop_timer_queue_peek_due (&self->timers, now)) != NULL)
     {
-      LoopTimerHandle *timer = loop_timer_heap_get (&self->timers, 0);
-
       if (is_timed)
         loop_histogram_record (&self->metrics.lag, now - timer->when);
 
-      loop_timer_heap_remove (&self->timers, timer);
+      loop_timer_queue_remove (&self->timers, timer);
       timer->parent.item.handle_state = LOOP_HANDLE_READY;
       loop_ready_queue_push (&self->ready, &timer->parent.item);
     }
@@ -472,7 +459,7 @@ get_timeout (LoopEventLoop *self, gboolean may_block, int timeout_ms)
       !loop_incoming_fall_asleep (self->incoming))
     return 0;
 
-  next = loop_timer_heap_next (&self->timers);
+  next = loop_timer_queue_next (&self->timers);
   if (next != LOOP_NEVER)
     {
       /* Not inside MAX(), which would read the clock twice. */

@@ -215,7 +215,7 @@ loop_event_loop_finalize (GObject *object)
 
   loop_event_loop_set_exception_handler (self, NULL, NULL, NULL);
   loop_handle_pool_clear (&self->pool);
-  loop_timer_heap_clear (&self->timers);
+  loop_timer_queue_clear (&self->timers);
   loop_guard_clear (&self->guard);
   g_clear_pointer (&self->incoming, loop_incoming_unref);
   g_clear_pointer (&self->context, g_main_context_unref);
@@ -344,6 +344,7 @@ loop_event_loop_init (LoopEventLoop *self)
   loop_guard_init (&self->guard);
   loop_ready_queue_init (&self->ready);
   loop_ready_queue_init (&self->batch);
+  loop_timer_queue_init (&self->timers, loop_clock_now ());
   loop_registry_init (&self->registry);
   self->close_hooks.prev = self->close_hooks.next = &self->close_hooks;
 
@@ -503,8 +504,8 @@ discard_timers (LoopEventLoop *self)
       LoopTimerHandle *timer;
 
       loop_event_loop_enter (self);
-      timer = loop_timer_heap_get (&self->timers, self->timers.length - 1);
-      loop_timer_heap_remove (&self->timers, timer);
+      timer = loop_timer_queue_peek_any (&self->timers);
+      loop_timer_queue_remove (&self->timers, timer);
       loop_event_loop_leave (self);
 
       timer->parent.item.handle_state = LOOP_HANDLE_CANCELLED;

@@ -11,7 +11,7 @@ G_BEGIN_DECLS
 typedef enum
 {
   LOOP_HANDLE_READY,    /* in the ready queue or in the batch that is running */
-  LOOP_HANDLE_TIMER,    /* in the timer heap */
+  LOOP_HANDLE_TIMER,    /* in the queue of timers */
   LOOP_HANDLE_INCOMING, /* posted by another thread, not yet taken over by the loop */
   LOOP_HANDLE_RUNNING,
   LOOP_HANDLE_DONE,
@@ -30,7 +30,10 @@ struct _LoopHandle
   LoopCallback callback;
   gpointer user_data;
   GDestroyNotify notify;
-  guint32 heap_slot; /* of a timer */
+
+  /* Where a timer is in its queue. */
+  guint32 timer_index;
+  guint8 timer_list;
 
   /* Here ends what is needed to schedule, run and cancel: it has the size of a cache line. */
   guint64 id;

@@ -125,7 +125,7 @@ loop_handle_cancel (LoopHandle *self)
       break;
 
     case LOOP_HANDLE_TIMER:
-      loop_timer_heap_remove (&loop->timers, (LoopTimerHandle *) self);
+      loop_timer_queue_remove (&loop->timers, (LoopTimerHandle *) self);
       break;
 
     case LOOP_HANDLE_INCOMING:

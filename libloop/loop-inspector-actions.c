@@ -128,13 +128,16 @@ find_handle (LoopEventLoop *loop, guint64 id)
   if (handle == NULL)
     handle = find_in_queue (loop, &loop->ready, id);
 
-  for (guint i = 0; handle == NULL && i < loop->timers.length; i++)
-    {
-      if (loop_timer_heap_get (&loop->timers, i)->parent.id == id)
-        handle = &loop_timer_heap_get (&loop->timers, i)->parent;
-    }
+  if (handle != NULL)
+    return handle;
 
-  return handle;
+  LOOP_TIMER_QUEUE_FOREACH (&loop->timers, entry)
+  {
+    if (entry->handle->parent.id == id)
+      return &entry->handle->parent;
+  }
+
+  return NULL;
 }
 
 static gpointer

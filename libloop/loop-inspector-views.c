@@ -285,26 +285,25 @@ collect_handles (LoopEventLoop *loop, LoopRowPage *page)
 static void
 collect_timers (LoopEventLoop *loop, LoopRowPage *page)
 {
-  for (guint i = 0; i < loop->timers.length; i++)
-    {
-      const LoopTimerEntry *entry = &loop->timers.entries[i];
-      const LoopHandle *handle = &loop_timer_heap_get (&loop->timers, i)->parent;
-      gint64 key = page->sort_column == COLUMN_ID ? 0 : entry->when;
-      LoopRow row;
+  LOOP_TIMER_QUEUE_FOREACH (&loop->timers, entry)
+  {
+    const LoopHandle *handle = &entry->handle->parent;
+    gint64 key = page->sort_column == COLUMN_ID ? 0 : entry->when;
+    LoopRow row;
 
-      /* There may be a million of them: no row is filled in for nothing. */
-      if (!belongs (page, directed (page, key, handle->id), handle->id))
-        continue;
+    /* There may be a million of them: no row is filled in for nothing. */
+    if (!belongs (page, directed (page, key, handle->id), handle->id))
+      continue;
 
-      row = (LoopRow) {
-        .id = handle->id,
-        .when = entry->when,
-        .name = loop_handle_peek_name (handle),
-        .function = (gpointer) handle->callback,
-        .fd = -1,
-      };
-      offer (page, &row);
-    }
+    row = (LoopRow) {
+      .id = handle->id,
+      .when = entry->when,
+      .name = loop_handle_peek_name (handle),
+      .function = (gpointer) handle->callback,
+      .fd = -1,
+    };
+    offer (page, &row);
+  }
 }
 
 static void

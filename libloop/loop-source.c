@@ -68,9 +68,9 @@ source_prepare (GSource *source, int *timeout)
   loop_event_loop_enter (loop);
   loop_poller_flush (&loop->poller, &loop->ready);
   has_work = loop_event_loop_has_work (loop) || !loop_incoming_fall_asleep (loop->incoming);
-  if (!has_work && !loop_poller_arm_timer (&loop->poller, loop_timer_heap_next (&loop->timers)))
+  if (!has_work && !loop_poller_arm_timer (&loop->poller, loop_timer_queue_next (&loop->timers)))
     {
-      gint64 ms = (loop_timer_heap_next (&loop->timers) - loop_clock_now ()) / 1000000;
+      gint64 ms = (loop_timer_queue_next (&loop->timers) - loop_clock_now ()) / 1000000;
 
       *timeout = 1 + (int) CLAMP (ms, 0, G_MAXINT - 1);
     }

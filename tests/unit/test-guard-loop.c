@@ -69,14 +69,12 @@ inspect (gpointer data)
       f->n_holds++;
       f->n_ready += check_queue (&loop->ready) + check_queue (&loop->batch);
 
-      for (guint i = 0; i < loop->timers.length; i++)
-        {
-          LoopTimerHandle *timer = loop_timer_heap_get (&loop->timers, i);
-
-          ck_assert_int_eq (timer->when, loop->timers.entries[i].when);
-          check_item (&timer->parent.item);
-          f->n_timers++;
-        }
+      LOOP_TIMER_QUEUE_FOREACH (&loop->timers, entry)
+      {
+        ck_assert_int_eq (entry->handle->when, entry->when);
+        check_item (&entry->handle->parent.item);
+        f->n_timers++;
+      }
 
       LOOP_REGISTRY_FOREACH (&loop->registry, LOOP_REGISTRY_FUTURES, node)
         {

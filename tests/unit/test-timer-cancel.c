@@ -40,7 +40,8 @@ START_TEST (test_renewed_for_ever)
     }
 
   ck_assert_uint_eq (loop->timers.length, 0);
-  ck_assert_uint_le (loop->timers.capacity, 64);
+  for (guint i = 0; i < LOOP_TIMER_N_LISTS; i++)
+    ck_assert_uint_le (loop->timers.lists[i].capacity, 64);
   ck_assert_uint_le (loop->pool.n_free, 1);
 }
 END_TEST

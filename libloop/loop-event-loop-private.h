@@ -11,6 +11,7 @@
 #include "loop-id-private.h"
 #include "loop-incoming-private.h"
 #include "loop-metrics-private.h"
+#include "loop-neighbours-private.h"
 #include "loop-poller-private.h"
 #include "loop-registry-private.h"
 #include "loop-timer-queue-private.h"
@@ -69,6 +70,7 @@ struct _LoopEventLoop
   LoopHandlePool pool;
   LoopIdBlock ids;
   LoopPoller poller;
+  LoopNeighbours neighbours;
   LoopRegistry registry;
   LoopCurrent current;
   LoopCloseHook close_hooks;

@@ -414,7 +414,10 @@ wait_for_events (LoopEventLoop *self, int n_fds, gint64 timeout_ns)
       for (int i = 0; i < self->poller.n_events; i++)
         {
           if (G_UNLIKELY (self->poller.events[i].data.u64 == (guint64) self->context_wakeup_fd))
-            tell_wakeup (self, n_fds);
+            {
+              loop_neighbours_expect (&self->neighbours);
+              tell_wakeup (self, n_fds);
+            }
         }
     }
   else
@@ -480,16 +483,20 @@ get_timeout (LoopEventLoop *self, gboolean may_block, int timeout_ms)
 static gboolean
 iterate (LoopEventLoop *self, gboolean may_block, GError **error)
 {
-  gboolean others_ready;
+  gboolean is_alone = loop_neighbours_is_alone (&self->neighbours);
+  gboolean others_ready = FALSE;
   gint64 timeout_ns;
-  int timeout_ms;
-  int priority;
-  int n_fds;
+  int timeout_ms = -1;
+  int priority = 0;
+  int n_fds = 0;
   int status;
 
   self->is_iterating = TRUE;
-  others_ready = g_main_context_prepare (self->context, &priority);
-  n_fds = query_context (self, priority, &timeout_ms);
+  if (!is_alone)
+    {
+      others_ready = g_main_context_prepare (self->context, &priority);
+      n_fds = query_context (self, priority, &timeout_ms);
+    }
 
   loop_event_loop_enter (self);
   loop_poller_flush (&self->poller, &self->ready);
@@ -516,7 +523,8 @@ iterate (LoopEventLoop *self, gboolean may_block, GError **error)
 
   self->is_polled = TRUE;
 
-  if (others_ready || timeout_ms >= 0 || has_foreign_events (self, n_fds) || ++self->n_direct >= MAX_DIRECT_ITERATIONS)
+  if (!is_alone && (others_ready || timeout_ms >= 0 || has_foreign_events (self, n_fds) ||
+                    ++self->n_direct >= MAX_DIRECT_ITERATIONS))
     {
       self->n_direct = 0;
       g_main_context_check (self->context, priority, self->fds, n_fds);
@@ -525,6 +533,8 @@ iterate (LoopEventLoop *self, gboolean may_block, GError **error)
     }
   else
     {
+      if (!is_alone && has_only_own_fds (self, n_fds))
+        loop_neighbours_were_quiet (&self->neighbours);
       self->is_iterating = FALSE;
       if (loop_event_loop_has_work (self))
         loop_event_loop_dispatch (self);
@@ -566,6 +576,9 @@ run (LoopEventLoop *self, GError **error)
   /* Not anew for each run: many short ones would starve others as one long one would. */
   if (self->last_yield == 0)
     self->last_yield = loop_clock_now ();
+
+  if (self->context_wakeup_fd >= 0)
+    loop_neighbours_expect (&self->neighbours);
 
   if (self->is_stopping)
     {

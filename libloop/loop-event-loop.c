@@ -144,7 +144,8 @@ make_contexts (LoopEventLoop *self, GError **error)
   g_main_context_default ();
   if (self->context == NULL)
     {
-      self->context = g_main_context_new ();
+      /* With the flag, GLib wakes the context also for what its own thread attaches. */
+      self->context = g_main_context_new_with_flags (G_MAIN_CONTEXT_FLAGS_OWNERLESS_POLLING);
       self->context_wakeup_fd = find_wakeup_fd (self->context);
     }
 
@@ -182,6 +183,8 @@ loop_event_loop_constructed (GObject *object)
     {
       self->source = loop_source_new (self);
       g_source_attach (self->source, self->context);
+      if (self->context_wakeup_fd >= 0)
+        loop_neighbours_init (&self->neighbours, self->source, self->context_wakeup_fd);
     }
   else
     {
@@ -216,6 +219,7 @@ loop_event_loop_finalize (GObject *object)
   loop_event_loop_set_exception_handler (self, NULL, NULL, NULL);
   loop_handle_pool_clear (&self->pool);
   loop_timer_queue_clear (&self->timers);
+  loop_neighbours_clear (&self->neighbours);
   loop_guard_clear (&self->guard);
   g_clear_pointer (&self->incoming, loop_incoming_unref);
   g_clear_pointer (&self->context, g_main_context_unref);

@@ -184,24 +184,21 @@ loop_incoming_post_callback (LoopIncoming *self,
                              const char *name,
                              LoopHandle **handle)
 {
-  LoopIncomingCall call = { .callback = callback, .user_data = user_data, .notify = notify };
-  LoopHandle *posted = NULL;
+  LoopHandle *posted;
 
-  if (handle != NULL || name != NULL)
-    {
-      /* Not from the pool, which is the loop thread's. */
-      posted = loop_handle_new_unpooled (callback, user_data, notify);
-      posted->loop = loop;
-      posted->item.handle_state = LOOP_HANDLE_INCOMING;
-      if (name != NULL)
-        loop_handle_take_name (posted, name);
-      if (handle != NULL)
-        loop_handle_ref (posted);
+  if (handle == NULL && name == NULL)
+    return loop_incoming_post (self, callback, user_data, notify);
 
-      call = (LoopIncomingCall) { .handle = posted };
-    }
+  /* Not from the pool, which is the loop thread's. */
+  posted = loop_handle_new_unpooled (callback, user_data, notify);
+  posted->loop = loop;
+  posted->item.handle_state = LOOP_HANDLE_INCOMING;
+  if (name != NULL)
+    loop_handle_take_name (posted, name);
+  if (handle != NULL)
+    loop_handle_ref (posted);
 
-  if (!loop_incoming_post (self, call))
+  if (!loop_incoming_post_handle (self, posted))
     {
       g_free (posted);
       return FALSE;

@@ -52,13 +52,14 @@ typedef struct
 {
   pthread_mutex_t mutex;
   guint n_calls; /* written under the mutex, read without it as well */
-  guint capacity;
+  gboolean is_asleep;
   LoopIncomingCall *calls;
-  int is_asleep;
-  gboolean is_closed;
+  guint64 next_id;
 
-  /* Here ends what a post and a take need, as far as possible in one cache line. */
-  LoopIdBlock ids;
+  /* Here ends what each post changes: it has the size of a cache line. */
+  guint64 end_of_ids;
+  guint capacity;
+  gboolean is_closed;
   int wakeup_fd;
   int ref_count;
 
@@ -74,7 +75,9 @@ LoopIncoming *loop_incoming_ref (LoopIncoming *self);
 G_GNUC_INTERNAL
 void loop_incoming_unref (LoopIncoming *self);
 G_GNUC_INTERNAL
-gboolean loop_incoming_post (LoopIncoming *self, LoopIncomingCall call);
+gboolean loop_incoming_post (LoopIncoming *self, LoopCallback callback, gpointer user_data, GDestroyNotify notify);
+G_GNUC_INTERNAL
+gboolean loop_incoming_post_handle (LoopIncoming *self, LoopHandle *handle);
 G_GNUC_INTERNAL
 LoopCallBatch *loop_incoming_take (LoopIncoming *self);
 G_GNUC_INTERNAL
@@ -98,7 +101,7 @@ loop_incoming_is_empty (LoopIncoming *self)
 static inline void
 loop_incoming_wake_up (LoopIncoming *self)
 {
-  __atomic_store_n (&self->is_asleep, 0, __ATOMIC_RELAXED);
+  __atomic_store_n (&self->is_asleep, FALSE, __ATOMIC_RELAXED);
 }
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (LoopIncoming, loop_incoming_unref)

@@ -10,6 +10,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define IDS_AT_A_TIME 256
+
 /* An array that a burst has made larger than this is not kept. */
 #define MAX_SPARE_CAPACITY 16384
 
@@ -71,7 +73,7 @@ write_wakeup (LoopIncoming *self)
     {
       g_critical ("Could not wake the event loop: %s", g_strerror (errno));
       /* Let the next post try again rather than believe the loop awake. */
-      __atomic_store_n (&self->is_asleep, 1, __ATOMIC_SEQ_CST);
+      __atomic_store_n (&self->is_asleep, TRUE, __ATOMIC_RELAXED);
     }
 }
 
@@ -90,21 +92,18 @@ prefetch_for_writing (const void *address)
 }
 
 /*
- * Appends @call, which gets an id, and wakes the loop if it may be asleep. From any
- * thread.
+ * Makes room for a call, and gives it an id. It is called with the mutex, which
+ * finish_post() gives back.
  *
- * Returns: %FALSE when the loop is closed; what @call has is then still the caller's
+ * Returns: (nullable): the call to fill in; %NULL when the loop is closed
  */
-gboolean
-loop_incoming_post (LoopIncoming *self, LoopIncomingCall call)
+static inline LoopIncomingCall *
+begin_post (LoopIncoming *self)
 {
-  pthread_mutex_lock (&self->mutex);
+  LoopIncomingCall *call;
 
   if (G_UNLIKELY (self->is_closed))
-    {
-      pthread_mutex_unlock (&self->mutex);
-      return FALSE;
-    }
+    return NULL;
 
   if (G_UNLIKELY (self->n_calls == self->capacity))
     {
@@ -112,19 +111,79 @@ loop_incoming_post (LoopIncoming *self, LoopIncomingCall call)
       self->calls = g_renew (LoopIncomingCall, self->calls, self->capacity);
     }
 
-  call.id = loop_id_block_take (&self->ids);
-  if (call.callback == NULL)
-    call.handle->id = call.id;
-  prefetch_for_writing (&self->calls[self->n_calls + 8]);
-  self->calls[self->n_calls] = call;
-  __atomic_store_n (&self->n_calls, self->n_calls + 1, __ATOMIC_SEQ_CST);
+  if (G_UNLIKELY (self->next_id == self->end_of_ids))
+    {
+      self->next_id = loop_id_reserve (IDS_AT_A_TIME);
+      self->end_of_ids = self->next_id + IDS_AT_A_TIME;
+    }
+
+  call = &self->calls[self->n_calls];
+  prefetch_for_writing (call + 8);
+  call->id = self->next_id++;
+
+  return call;
+}
+
+/* Wakes the loop if it may be asleep. */
+static inline void
+finish_post (LoopIncoming *self)
+{
+  gboolean was_asleep = __atomic_load_n (&self->is_asleep, __ATOMIC_RELAXED);
+
+  __atomic_store_n (&self->n_calls, self->n_calls + 1, __ATOMIC_RELAXED);
+  if (was_asleep)
+    __atomic_store_n (&self->is_asleep, FALSE, __ATOMIC_RELAXED);
 
   pthread_mutex_unlock (&self->mutex);
 
-  /* Pairs with loop_incoming_fall_asleep(): either it sees our call or we see it asleep. */
-  if (__atomic_load_n (&self->is_asleep, __ATOMIC_SEQ_CST) &&
-      __atomic_exchange_n (&self->is_asleep, 0, __ATOMIC_SEQ_CST))
+  if (was_asleep)
     write_wakeup (self);
+}
+
+/*
+ * Has @callback called by the loop. From any thread.
+ *
+ * Returns: %FALSE when the loop is closed; @user_data is then still the caller's
+ */
+gboolean
+loop_incoming_post (LoopIncoming *self, LoopCallback callback, gpointer user_data, GDestroyNotify notify)
+{
+  LoopIncomingCall *call;
+
+  pthread_mutex_lock (&self->mutex);
+  call = begin_post (self);
+  if (call == NULL)
+    {
+      pthread_mutex_unlock (&self->mutex);
+      return FALSE;
+    }
+
+  call->callback = callback;
+  call->user_data = user_data;
+  call->notify = notify;
+  finish_post (self);
+
+  return TRUE;
+}
+
+/* As loop_incoming_post(), with a handle that the caller has made, and which gets its id. */
+gboolean
+loop_incoming_post_handle (LoopIncoming *self, LoopHandle *handle)
+{
+  LoopIncomingCall *call;
+
+  pthread_mutex_lock (&self->mutex);
+  call = begin_post (self);
+  if (call == NULL)
+    {
+      pthread_mutex_unlock (&self->mutex);
+      return FALSE;
+    }
+
+  call->callback = NULL;
+  call->handle = handle;
+  handle->id = call->id;
+  finish_post (self);
 
   return TRUE;
 }
@@ -209,15 +268,15 @@ loop_incoming_retire (LoopIncoming *self, LoopCallBatch *batch)
 gboolean
 loop_incoming_fall_asleep (LoopIncoming *self)
 {
-  __atomic_store_n (&self->is_asleep, 1, __ATOMIC_SEQ_CST);
+  gboolean is_empty;
 
-  if (__atomic_load_n (&self->n_calls, __ATOMIC_SEQ_CST) > 0)
-    {
-      loop_incoming_wake_up (self);
-      return FALSE;
-    }
+  /* Under the mutex, so that posts need no barrier of their own. */
+  pthread_mutex_lock (&self->mutex);
+  is_empty = self->n_calls == 0;
+  __atomic_store_n (&self->is_asleep, is_empty, __ATOMIC_RELAXED);
+  pthread_mutex_unlock (&self->mutex);
 
-  return TRUE;
+  return is_empty;
 }
 
 /* The mutex is never held by a thread that waits for the guard. */

@@ -31,7 +31,7 @@ call (gpointer data)
 static gboolean
 post (LoopIncoming *incoming, int number)
 {
-  return loop_incoming_post (incoming, (LoopIncomingCall) { call, { GINT_TO_POINTER (number) }, g_free, 0 });
+  return loop_incoming_post (incoming, call, GINT_TO_POINTER (number), g_free);
 }
 
 /* Takes the batch away, which has @n calls from @first on. */
@@ -101,7 +101,7 @@ START_TEST (test_handle)
   LoopHandle handle = { 0 };
   LoopCallBatch *batch;
 
-  ck_assert (loop_incoming_post (incoming, (LoopIncomingCall) { .handle = &handle }));
+  ck_assert (loop_incoming_post_handle (incoming, &handle));
   ck_assert_uint_gt (handle.id, 0);
   batch = loop_incoming_take (incoming);
   ck_assert_uint_eq (batch->n_calls, 1);
@@ -180,8 +180,8 @@ START_TEST (test_foreach)
   int n = 0;
 
   ck_assert (post (incoming, 0));
-  ck_assert (loop_incoming_post (incoming, (LoopIncomingCall) { .handle = &waiting }));
-  ck_assert (loop_incoming_post (incoming, (LoopIncomingCall) { .handle = &cancelled }));
+  ck_assert (loop_incoming_post_handle (incoming, &waiting));
+  ck_assert (loop_incoming_post_handle (incoming, &cancelled));
   ck_assert (post (incoming, 1));
   loop_incoming_foreach (incoming, count_call, &n);
   ck_assert_int_eq (n, 3);

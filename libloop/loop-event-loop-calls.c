@@ -50,6 +50,23 @@ loop_event_loop_drain_incoming (LoopEventLoop *self)
   loop_event_loop_leave (self);
 }
 
+/* A handle that is to go into the ready queue as the next thing. */
+static inline LoopHandle *
+prepare_handle (LoopEventLoop *self, LoopCallback callback, gpointer user_data, GDestroyNotify notify)
+{
+  LoopHandle *handle = loop_handle_pool_take (&self->pool, callback, user_data, notify);
+
+  handle->loop = self;
+  handle->id = loop_event_loop_next_id (self);
+  handle->item.handle_state = LOOP_HANDLE_READY;
+
+  /* What another thread, or this one, posted before is to run before. */
+  if (G_UNLIKELY (!loop_incoming_is_empty (self->incoming)))
+    loop_event_loop_drain_incoming (self);
+
+  return handle;
+}
+
 /* call_soon without its checks. */
 LoopHandle *
 loop_event_loop_schedule (LoopEventLoop *self,
@@ -58,17 +75,10 @@ loop_event_loop_schedule (LoopEventLoop *self,
                           GDestroyNotify notify,
                           const char *name)
 {
-  LoopHandle *handle = loop_handle_pool_take (&self->pool, callback, user_data, notify);
+  LoopHandle *handle = prepare_handle (self, callback, user_data, notify);
 
-  handle->loop = self;
-  handle->id = loop_event_loop_next_id (self);
   if (name != NULL)
     loop_handle_take_name (handle, name);
-  handle->item.handle_state = LOOP_HANDLE_READY;
-
-  /* What another thread, or this one, posted before is to run before. */
-  if (G_UNLIKELY (!loop_incoming_is_empty (self->incoming)))
-    loop_event_loop_drain_incoming (self);
 
   loop_event_loop_enter (self);
   loop_ready_queue_push (&self->ready, &handle->item);
@@ -111,6 +121,27 @@ destroy_user_data (gpointer user_data, GDestroyNotify notify)
     notify (user_data);
 }
 
+static inline LoopHandle *
+call_soon (LoopEventLoop *self, LoopCallback callback, gpointer user_data, GDestroyNotify notify, GError **error)
+{
+  LoopHandle *handle;
+
+  if (G_UNLIKELY (!loop_event_loop_check_usable (self, error)))
+    {
+      destroy_user_data (user_data, notify);
+      return NULL;
+    }
+
+  handle = prepare_handle (self, callback, user_data, notify);
+
+  /* Called by the user, and so in no section of ours. */
+  loop_guard_enter_outermost (&self->guard);
+  loop_ready_queue_push (&self->ready, &handle->item);
+  loop_guard_leave_outermost (&self->guard);
+
+  return handle;
+}
+
 /**
  * loop_event_loop_call_soon_full: (rename-to loop_event_loop_call_soon)
  * @self: an event loop
@@ -137,13 +168,7 @@ loop_event_loop_call_soon_full (LoopEventLoop *self,
   g_return_val_if_fail (callback != NULL, NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  if (G_UNLIKELY (!loop_event_loop_check_usable (self, error)))
-    {
-      destroy_user_data (user_data, notify);
-      return NULL;
-    }
-
-  return loop_event_loop_schedule (self, callback, user_data, notify, NULL);
+  return call_soon (self, callback, user_data, notify, error);
 }
 
 /**
@@ -162,8 +187,12 @@ LoopHandle *
 loop_event_loop_call_soon (LoopEventLoop *self, LoopCallback callback, gpointer user_data, GDestroyNotify notify)
 {
   GError *error = NULL;
-  LoopHandle *handle = loop_event_loop_call_soon_full (self, callback, user_data, notify, &error);
+  LoopHandle *handle;
 
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), NULL);
+  g_return_val_if_fail (callback != NULL, NULL);
+
+  handle = call_soon (self, callback, user_data, notify, &error);
   if (G_UNLIKELY (error != NULL))
     loop_report_misuse (G_STRFUNC, error);
 
@@ -325,8 +354,12 @@ loop_event_loop_call_later (LoopEventLoop *self,
                             GDestroyNotify notify)
 {
   GError *error = NULL;
-  LoopTimerHandle *handle = loop_event_loop_call_later_full (self, delay, callback, user_data, notify, &error);
+  LoopTimerHandle *handle;
 
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), NULL);
+  g_return_val_if_fail (callback != NULL, NULL);
+
+  handle = schedule_timer (self, loop_clock_now (), delay, "delay", callback, user_data, notify, &error);
   if (G_UNLIKELY (error != NULL))
     loop_report_misuse (G_STRFUNC, error);
 

@@ -126,7 +126,7 @@ void loop_event_loop_leave_running (LoopEventLoop *previous);
 G_GNUC_INTERNAL
 gboolean loop_event_loop_check_open (LoopEventLoop *self, GError **error);
 G_GNUC_INTERNAL
-gboolean loop_event_loop_check_usable (LoopEventLoop *self, GError **error);
+gboolean loop_event_loop_check_usable_slow (LoopEventLoop *self, GError **error);
 G_GNUC_INTERNAL
 LoopHandle *loop_event_loop_schedule (LoopEventLoop *self,
                                       LoopCallback callback,
@@ -180,6 +180,13 @@ static inline void
 loop_event_loop_leave (LoopEventLoop *self)
 {
   loop_guard_leave (&self->guard);
+}
+
+/* As loop_event_loop_check_open(), and looks at the thread in debug mode. */
+static inline gboolean
+loop_event_loop_check_usable (LoopEventLoop *self, GError **error)
+{
+  return G_LIKELY (!self->is_closed && !self->debug) || loop_event_loop_check_usable_slow (self, error);
 }
 
 /* The shared buffer, or one of its own for a callback that runs inside another's use of it. */

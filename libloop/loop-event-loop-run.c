@@ -154,15 +154,15 @@ needs_drop (const LoopReadyItem *item)
     }
 }
 
-/* Drops what kept the item alive, when nothing points to it any more. */
-static inline void
+/* Drops what kept the item alive, when nothing points to it any more. It may run user code. */
+static void
 drop_item (LoopEventLoop *self, LoopReadyItem *item)
 {
   LoopWatch *watch;
 
   if (item->kind == LOOP_ITEM_HANDLE)
     {
-      loop_handle_release ((LoopHandle *) item, &self->pool);
+      loop_handle_unref ((LoopHandle *) item);
       return;
     }
 
@@ -221,12 +221,12 @@ run_batch (LoopEventLoop *self)
     begun = self->stamp != 0 ? self->stamp : loop_clock_now ();
   now = begun;
 
+  loop_guard_enter_outermost (&self->guard);
   for (;;)
     {
       LoopReadyItem *item;
       gboolean is_dropped;
 
-      loop_event_loop_enter (self);
       item = loop_ready_queue_pop (&self->batch);
       if (item == NULL)
         break;
@@ -234,7 +234,7 @@ run_batch (LoopEventLoop *self)
         item = &loop_event_loop_next_call (self, (LoopCallBatch *) item, &self->batch)->item;
       self->current.item = item;
       self->current.started = now;
-      loop_event_loop_leave (self);
+      loop_guard_leave_outermost (&self->guard);
 
       is_dropped = needs_drop (item);
 
@@ -243,12 +243,16 @@ run_batch (LoopEventLoop *self)
       else
         run_item (item);
 
+      loop_guard_enter_outermost (&self->guard);
       if (is_dropped)
         {
-          loop_event_loop_enter (self);
           self->current = outer;
-          loop_event_loop_leave (self);
-          drop_item (self, item);
+          if (item->kind != LOOP_ITEM_HANDLE || !loop_handle_give_back ((LoopHandle *) item, &self->pool))
+            {
+              loop_guard_leave_outermost (&self->guard);
+              drop_item (self, item);
+              loop_guard_enter_outermost (&self->guard);
+            }
         }
 
       /*
@@ -264,17 +268,13 @@ run_batch (LoopEventLoop *self)
           if (begun == 0)
             begun = checked;
           else if (checked - begun > MAX_BATCH_NS)
-            {
-              loop_event_loop_enter (self);
-              break;
-            }
+            break;
         }
     }
 
-  /* In the section that the last turn began. */
   self->current = outer;
   self->metrics.callbacks += n;
-  loop_event_loop_leave (self);
+  loop_guard_leave_outermost (&self->guard);
 
   if (is_timed)
     {

@@ -650,9 +650,8 @@ loop_event_loop_check_open (LoopEventLoop *self, GError **error)
   return FALSE;
 }
 
-/* As loop_event_loop_check_open(), and looks at the thread in debug mode. */
 gboolean
-loop_event_loop_check_usable (LoopEventLoop *self, GError **error)
+loop_event_loop_check_usable_slow (LoopEventLoop *self, GError **error)
 {
   if (G_UNLIKELY (!loop_event_loop_check_open (self, error)))
     return FALSE;

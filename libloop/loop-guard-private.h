@@ -77,6 +77,28 @@ loop_guard_leave (LoopGuard *self)
     }
 }
 
+/*
+ * The same for who knows that it is in no other section: without reading `depth`, whose
+ * last store would have to be waited for.
+ */
+static inline void
+loop_guard_enter_outermost (LoopGuard *self)
+{
+  __atomic_store_n (&self->depth, 1, __ATOMIC_RELAXED);
+  __atomic_signal_fence (__ATOMIC_SEQ_CST);
+  if (G_UNLIKELY (__atomic_load_n (&self->wanted, __ATOMIC_ACQUIRE) != 0))
+    loop_guard_enter_slow (self);
+}
+
+static inline void
+loop_guard_leave_outermost (LoopGuard *self)
+{
+  __atomic_store_n (&self->depth, 0, __ATOMIC_RELEASE);
+  __atomic_signal_fence (__ATOMIC_SEQ_CST);
+  if (G_UNLIKELY (__atomic_load_n (&self->wanted, __ATOMIC_RELAXED) != 0))
+    loop_guard_leave_slow (self);
+}
+
 /* For assertions: whether the loop thread is inside a section. */
 static inline gboolean
 loop_guard_is_inside (LoopGuard *self)

@@ -109,22 +109,31 @@ loop_handle_take_name (LoopHandle *self, const char *name)
   __atomic_store_n (&self->item.handle_has_name, name != NULL, __ATOMIC_RELEASE);
 }
 
-/* Drops the loop's own reference. On the loop thread, with the handle no longer pending. */
+/*
+ * Puts a handle that is no longer pending into the pool, if the loop has the only
+ * reference. On the loop thread.
+ */
+static inline gboolean
+loop_handle_give_back (LoopHandle *self, LoopHandlePool *pool)
+{
+  /* With one reference left, it is ours: nobody else can take another one. */
+  if (G_UNLIKELY (__atomic_load_n (&self->item.handle_ref_count, __ATOMIC_ACQUIRE) != 1) ||
+      pool->n_free >= LOOP_HANDLE_POOL_MAX)
+    return FALSE;
+
+  self->item.next = (LoopReadyItem *) pool->free;
+  pool->free = self;
+  pool->n_free++;
+
+  return TRUE;
+}
+
+/* Drops the loop's own reference to a handle that is no longer pending. On the loop thread. */
 static inline void
 loop_handle_release (LoopHandle *self, LoopHandlePool *pool)
 {
-  /* With one reference left, it is ours: nobody else can take another one. */
-  if (G_LIKELY (__atomic_load_n (&self->item.handle_ref_count, __ATOMIC_ACQUIRE) == 1) &&
-      pool->n_free < LOOP_HANDLE_POOL_MAX)
-    {
-      self->item.next = (LoopReadyItem *) pool->free;
-      pool->free = self;
-      pool->n_free++;
-    }
-  else
-    {
-      loop_handle_unref (self);
-    }
+  if (!loop_handle_give_back (self, pool))
+    loop_handle_unref (self);
 }
 
 G_END_DECLS

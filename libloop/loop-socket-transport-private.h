@@ -14,6 +14,9 @@ G_BEGIN_DECLS
 #define LOOP_TYPE_SOCKET_TRANSPORT (loop_socket_transport_get_type ())
 G_DECLARE_FINAL_TYPE (LoopSocketTransport, loop_socket_transport, LOOP, SOCKET_TRANSPORT, LoopTransport)
 
+/* How many reads or writes one event may lead to, so that a fast peer leaves time for others. */
+#define LOOP_SOCKET_TRANSPORT_MAX_CALLS 32
+
 /* Called once, when the connection is lost or was never made. */
 typedef void (*LoopTransportLostFunc) (LoopTransport *transport, gpointer user_data);
 
@@ -64,5 +67,44 @@ void loop_socket_transport_start (LoopSocketTransport *self,
                                   LoopFuture *waiter,
                                   LoopTransportLostFunc lost_func,
                                   gpointer lost_data);
+
+/* For loop-socket-transport.c, from loop-socket-transport-write.c. */
+G_GNUC_INTERNAL
+void loop_socket_transport_class_init_write (LoopTransportClass *klass);
+G_GNUC_INTERNAL
+void loop_socket_transport_writable (LoopWatch *watch);
+
+/* And the other way round. */
+G_GNUC_INTERNAL
+void loop_socket_transport_set_interest (LoopSocketTransport *self, guint8 interest);
+G_GNUC_INTERNAL
+void loop_socket_transport_schedule_connection_lost (LoopSocketTransport *self, GError *exception);
+G_GNUC_INTERNAL
+void loop_socket_transport_fail_write (LoopSocketTransport *self, int saved_errno);
+
+static inline void
+loop_socket_transport_count (guint64 *counter, gsize n)
+{
+  __atomic_store_n (counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+static inline LoopSocketTransport *
+loop_socket_transport_from_watch (LoopWatch *watch)
+{
+  return (LoopSocketTransport *) ((char *) watch - G_STRUCT_OFFSET (LoopSocketTransport, watch));
+}
+
+/* For the virtual functions, which are only called with our own instances. */
+static inline LoopSocketTransport *
+loop_socket_transport_from_base (LoopTransport *transport)
+{
+  return (LoopSocketTransport *) transport;
+}
+
+static inline LoopProtocol *
+loop_socket_transport_get_protocol (LoopSocketTransport *self)
+{
+  return (LoopProtocol *) self->parent_instance.protocol;
+}
 
 G_END_DECLS

@@ -13,30 +13,10 @@
  *
  * The descriptor is the transport's own; a GSocket is made around it only when somebody
  * asks for one, because most never do and it costs more than the rest of the transport.
+ *
+ * Writing is in loop-socket-transport-write.c; here is all the rest.
  */
 G_DEFINE_FINAL_TYPE (LoopSocketTransport, loop_socket_transport, LOOP_TYPE_TRANSPORT)
-
-/* How many reads or writes one event may lead to, so that a fast peer leaves time for others. */
-#define MAX_CALLS_PER_EVENT 32
-
-static inline void
-add_relaxed (guint64 *counter, gsize n)
-{
-  __atomic_store_n (counter, *counter + n, __ATOMIC_RELAXED);
-}
-
-static inline LoopSocketTransport *
-from_watch (LoopWatch *watch)
-{
-  return (LoopSocketTransport *) ((char *) watch - G_STRUCT_OFFSET (LoopSocketTransport, watch));
-}
-
-/* For the virtual functions, which are only called with our own instances. */
-static inline LoopSocketTransport *
-to_self (LoopTransport *transport)
-{
-  return (LoopSocketTransport *) transport;
-}
 
 static inline LoopEventLoop *
 get_loop (LoopSocketTransport *self)
@@ -44,14 +24,8 @@ get_loop (LoopSocketTransport *self)
   return self->parent_instance.loop;
 }
 
-static inline LoopProtocol *
-get_protocol (LoopSocketTransport *self)
-{
-  return (LoopProtocol *) self->parent_instance.protocol;
-}
-
-static void
-set_interest (LoopSocketTransport *self, guint8 interest)
+void
+loop_socket_transport_set_interest (LoopSocketTransport *self, guint8 interest)
 {
   LoopEventLoop *loop = get_loop (self);
 
@@ -67,13 +41,13 @@ static void
 start_reading (LoopSocketTransport *self)
 {
   if (!self->is_read_paused && !self->is_read_finished && !self->is_closing && self->is_connected)
-    set_interest (self, self->watch.wanted | LOOP_INTEREST_READ);
+    loop_socket_transport_set_interest (self, self->watch.wanted | LOOP_INTEREST_READ);
 }
 
 static void
 stop_reading (LoopSocketTransport *self)
 {
-  set_interest (self, self->watch.wanted & ~LOOP_INTEREST_READ);
+  loop_socket_transport_set_interest (self, self->watch.wanted & ~LOOP_INTEREST_READ);
 }
 
 static void
@@ -156,15 +130,15 @@ call_connection_lost (gpointer data)
   if (self->is_connected && self->iface != NULL)
     {
       self->is_connected = FALSE;
-      self->iface->connection_lost (get_protocol (self), lost->exception);
+      self->iface->connection_lost (loop_socket_transport_get_protocol (self), lost->exception);
     }
 
   let_go (self);
 }
 
 /* Takes @exception. */
-static void
-schedule_connection_lost (LoopSocketTransport *self, GError *exception)
+void
+loop_socket_transport_schedule_connection_lost (LoopSocketTransport *self, GError *exception)
 {
   LostData *lost = g_new (LostData, 1);
 
@@ -186,8 +160,8 @@ force_close (LoopSocketTransport *self, GError *exception)
 
   loop_write_buffer_clear (&self->buffer);
   self->is_closing = self->is_unwritable = TRUE;
-  set_interest (self, LOOP_INTEREST_NONE);
-  schedule_connection_lost (self, exception);
+  loop_socket_transport_set_interest (self, LOOP_INTEREST_NONE);
+  loop_socket_transport_schedule_connection_lost (self, exception);
 }
 
 static void
@@ -207,7 +181,7 @@ handle_eof (LoopSocketTransport *self)
   self->is_read_finished = TRUE;
   stop_reading (self);
 
-  keep_open = self->iface->eof_received (get_protocol (self));
+  keep_open = self->iface->eof_received (loop_socket_transport_get_protocol (self));
   if (!keep_open)
     loop_transport_close (LOOP_TRANSPORT (self));
 }
@@ -221,14 +195,14 @@ read_some (LoopSocketTransport *self, gboolean until_empty)
   gsize size;
   guint8 *buffer = loop_event_loop_take_read_buffer (loop, &size, &is_shared);
 
-  for (int i = 0; i < MAX_CALLS_PER_EVENT || until_empty; i++)
+  for (int i = 0; i < LOOP_SOCKET_TRANSPORT_MAX_CALLS || until_empty; i++)
     {
       gssize n = recv (self->fd, buffer, size, 0);
 
       if (G_LIKELY (n > 0))
         {
-          add_relaxed (&self->n_received, (gsize) n);
-          self->iface->data_received (get_protocol (self), buffer, (gsize) n);
+          loop_socket_transport_count (&self->n_received, (gsize) n);
+          self->iface->data_received (loop_socket_transport_get_protocol (self), buffer, (gsize) n);
 
           /* A short read says that there is no more, without another system call to ask. */
           if (G_LIKELY ((gsize) n < size && !until_empty))
@@ -261,7 +235,7 @@ read_some (LoopSocketTransport *self, gboolean until_empty)
 static void
 socket_transport_readable (LoopWatch *watch)
 {
-  read_some (from_watch (watch), FALSE);
+  read_some (loop_socket_transport_from_watch (watch), FALSE);
 }
 
 static void
@@ -277,8 +251,8 @@ finish_after_write_error (gpointer data)
 }
 
 /* A failed write ends the connection, once the user's call of write has returned. */
-static void
-fail_write (LoopSocketTransport *self, int saved_errno)
+void
+loop_socket_transport_fail_write (LoopSocketTransport *self, int saved_errno)
 {
   if (self->write_error != NULL || self->is_lost)
     return;
@@ -286,130 +260,21 @@ fail_write (LoopSocketTransport *self, int saved_errno)
   self->is_unwritable = TRUE;
   loop_set_error_from_errno (&self->write_error, saved_errno, "Could not write to the connection");
   loop_write_buffer_clear (&self->buffer);
-  set_interest (self, self->watch.wanted & ~LOOP_INTEREST_WRITE);
+  loop_socket_transport_set_interest (self, self->watch.wanted & ~LOOP_INTEREST_WRITE);
   loop_event_loop_schedule (get_loop (self), finish_after_write_error, g_object_ref (self), g_object_unref,
                             "failed write");
 }
 
 static void
-maybe_pause_protocol (LoopSocketTransport *self)
-{
-  if (self->is_write_paused || self->buffer.size <= self->high_water || self->iface == NULL)
-    return;
-
-  self->is_write_paused = TRUE;
-  self->iface->pause_writing (get_protocol (self));
-}
-
-static void
-maybe_resume_protocol (LoopSocketTransport *self)
-{
-  if (!self->is_write_paused || self->buffer.size > self->low_water || self->iface == NULL)
-    return;
-
-  self->is_write_paused = FALSE;
-  self->iface->resume_writing (get_protocol (self));
-}
-
-/* What a call that sent @n bytes, or failed, means: the number of bytes, or -1 when the connection failed. */
-static inline gssize
-check_sent (LoopSocketTransport *self, gssize n)
-{
-  if (G_LIKELY (n >= 0))
-    {
-      add_relaxed (&self->n_sent, (gsize) n);
-      return n;
-    }
-
-  if (errno == EAGAIN)
-    return 0;
-
-  fail_write (self, errno);
-
-  return -1;
-}
-
-static inline gssize
-send_now (LoopSocketTransport *self, gconstpointer data, gsize length)
-{
-  gssize n;
-
-  do
-    n = send (self->fd, data, length, MSG_NOSIGNAL);
-  while (G_UNLIKELY (n < 0 && errno == EINTR));
-
-  return check_sent (self, n);
-}
-
-static gssize
-send_iov_now (LoopSocketTransport *self, struct iovec *iov, guint n_iov)
-{
-  struct msghdr message = { .msg_iov = iov, .msg_iovlen = n_iov };
-  gssize n;
-
-  do
-    n = sendmsg (self->fd, &message, MSG_NOSIGNAL);
-  while (n < 0 && errno == EINTR);
-
-  return check_sent (self, n);
-}
-
-static void
-finish_writing (LoopSocketTransport *self)
-{
-  set_interest (self, self->watch.wanted & ~LOOP_INTEREST_WRITE);
-
-  if (self->is_closing)
-    {
-      if (!self->is_lost)
-        schedule_connection_lost (self, NULL);
-    }
-  else if (self->is_eof_due)
-    {
-      shutdown (self->fd, SHUT_WR);
-    }
-}
-
-static void
-socket_transport_writable (LoopWatch *watch)
-{
-  LoopSocketTransport *self = from_watch (watch);
-  struct iovec iov[LOOP_WRITE_BUFFER_MAX_IOV];
-
-  for (int i = 0; i < MAX_CALLS_PER_EVENT && self->buffer.size > 0; i++)
-    {
-      guint n_iov = loop_write_buffer_peek (&self->buffer, iov, G_N_ELEMENTS (iov));
-      gsize wanted = 0;
-      gssize n = send_iov_now (self, iov, n_iov);
-
-      if (n < 0)
-        return;
-
-      for (guint j = 0; j < n_iov; j++)
-        wanted += iov[j].iov_len;
-
-      loop_write_buffer_consume (&self->buffer, (gsize) n);
-      if ((gsize) n < wanted)
-        break;
-    }
-
-  /* It may write again, and lose the connection by that. */
-  maybe_resume_protocol (self);
-
-  if (self->buffer.size == 0 && self->write_error == NULL)
-    finish_writing (self);
-}
-
-static void
 socket_transport_watch_failed (LoopWatch *watch, GError *error)
 {
-  force_close (from_watch (watch), g_error_copy (error));
+  force_close (loop_socket_transport_from_watch (watch), g_error_copy (error));
 }
 
 static void
 socket_transport_watch_closed (LoopWatch *watch)
 {
-  LoopSocketTransport *self = from_watch (watch);
+  LoopSocketTransport *self = loop_socket_transport_from_watch (watch);
 
   if (get_loop (self)->debug)
     g_warning ("The event loop was closed with transport #%" G_GUINT64_FORMAT " still open",
@@ -422,7 +287,7 @@ socket_transport_watch_closed (LoopWatch *watch)
 static void
 socket_transport_watch_describe (const LoopWatch *watch, gboolean is_writer, LoopDescription *description)
 {
-  const LoopSocketTransport *self = from_watch ((LoopWatch *) watch);
+  const LoopSocketTransport *self = loop_socket_transport_from_watch ((LoopWatch *) watch);
 
   description->id = self->parent_instance.node.id;
   description->kind = "transport";
@@ -433,7 +298,7 @@ socket_transport_watch_describe (const LoopWatch *watch, gboolean is_writer, Loo
 
 static const LoopWatchClass socket_transport_watch_class = {
   .readable = socket_transport_readable,
-  .writable = socket_transport_writable,
+  .writable = loop_socket_transport_writable,
   .failed = socket_transport_watch_failed,
   .closed = socket_transport_watch_closed,
   .describe = socket_transport_watch_describe,
@@ -442,7 +307,7 @@ static const LoopWatchClass socket_transport_watch_class = {
 static void
 loop_socket_transport_protocol_changed (LoopTransport *transport)
 {
-  LoopSocketTransport *self = to_self (transport);
+  LoopSocketTransport *self = loop_socket_transport_from_base (transport);
 
   self->iface = LOOP_PROTOCOL_GET_IFACE (transport->protocol);
 }
@@ -450,7 +315,7 @@ loop_socket_transport_protocol_changed (LoopTransport *transport)
 static void
 loop_socket_transport_close (LoopTransport *transport)
 {
-  LoopSocketTransport *self = to_self (transport);
+  LoopSocketTransport *self = loop_socket_transport_from_base (transport);
 
   if (self->is_closing)
     return;
@@ -459,19 +324,19 @@ loop_socket_transport_close (LoopTransport *transport)
   stop_reading (self);
 
   if (self->buffer.size == 0 && self->write_error == NULL)
-    schedule_connection_lost (self, NULL);
+    loop_socket_transport_schedule_connection_lost (self, NULL);
 }
 
 static void
 loop_socket_transport_abort (LoopTransport *transport)
 {
-  force_close (to_self (transport), NULL);
+  force_close (loop_socket_transport_from_base (transport), NULL);
 }
 
 static gboolean
 loop_socket_transport_is_closing (LoopTransport *transport)
 {
-  return to_self (transport)->is_closing;
+  return loop_socket_transport_from_base (transport)->is_closing;
 }
 
 /* The GSocket owns the descriptor from then on. */
@@ -491,7 +356,7 @@ ensure_socket (LoopSocketTransport *self)
 static gboolean
 loop_socket_transport_get_extra_info (LoopTransport *transport, const char *name, GValue *value)
 {
-  LoopSocketTransport *self = to_self (transport);
+  LoopSocketTransport *self = loop_socket_transport_from_base (transport);
   GSocketAddress *address = NULL;
 
   if (g_str_equal (name, "socket"))
@@ -531,7 +396,7 @@ loop_socket_transport_get_extra_info (LoopTransport *transport, const char *name
 static void
 loop_socket_transport_pause_reading (LoopTransport *transport)
 {
-  LoopSocketTransport *self = to_self (transport);
+  LoopSocketTransport *self = loop_socket_transport_from_base (transport);
 
   if (self->is_read_paused || self->is_closing)
     return;
@@ -543,7 +408,7 @@ loop_socket_transport_pause_reading (LoopTransport *transport)
 static void
 loop_socket_transport_resume_reading (LoopTransport *transport)
 {
-  LoopSocketTransport *self = to_self (transport);
+  LoopSocketTransport *self = loop_socket_transport_from_base (transport);
 
   if (!self->is_read_paused || self->is_closing)
     return;
@@ -555,159 +420,15 @@ loop_socket_transport_resume_reading (LoopTransport *transport)
 static gboolean
 loop_socket_transport_is_reading (LoopTransport *transport)
 {
-  LoopSocketTransport *self = to_self (transport);
+  LoopSocketTransport *self = loop_socket_transport_from_base (transport);
 
   return !self->is_read_paused && !self->is_closing;
-}
-
-/* Data is written that cannot be sent any more: warns, once, that it is lost. */
-static void
-refuse_write (LoopSocketTransport *self)
-{
-  if (self->is_eof_due)
-    {
-      g_critical ("Cannot write to a transport after write_eof()");
-    }
-  else if (!self->has_warned)
-    {
-      self->has_warned = TRUE;
-      g_warning ("Data was written to transport #%" G_GUINT64_FORMAT " after it was closed or lost its connection",
-                 self->parent_instance.node.id);
-    }
-}
-
-static void
-expect_writable (LoopSocketTransport *self)
-{
-  set_interest (self, self->watch.wanted | LOOP_INTEREST_WRITE);
-  maybe_pause_protocol (self);
-}
-
-static void
-loop_socket_transport_write (LoopTransport *transport, const guint8 *data, gsize length)
-{
-  LoopSocketTransport *self = to_self (transport);
-  gssize n = 0;
-
-  if (G_UNLIKELY (self->is_unwritable))
-    {
-      refuse_write (self);
-      return;
-    }
-
-  if (self->buffer.size == 0)
-    {
-      n = send_now (self, data, length);
-      if (G_LIKELY ((gsize) n == length))
-        return;
-      if (n < 0)
-        return;
-    }
-
-  loop_write_buffer_append (&self->buffer, data + n, length - (gsize) n);
-  expect_writable (self);
-}
-
-/* Writes the front of @bytes at once, and returns the number of bytes, or -1 on failure. */
-static gssize
-write_bytes_now (LoopSocketTransport *self, GBytes **bytes, gsize n_bytes)
-{
-  struct iovec iov[LOOP_WRITE_BUFFER_MAX_IOV];
-  guint n_iov = 0;
-
-  for (gsize i = 0; i < n_bytes && n_iov < G_N_ELEMENTS (iov); i++)
-    {
-      gsize length;
-      gconstpointer data = g_bytes_get_data (bytes[i], &length);
-
-      if (length > 0)
-        iov[n_iov++] = (struct iovec) { (gpointer) data, length };
-    }
-
-  return n_iov > 0 ? send_iov_now (self, iov, n_iov) : 0;
-}
-
-static void
-loop_socket_transport_write_bytes (LoopTransport *transport, GBytes **bytes, gsize n_bytes)
-{
-  LoopSocketTransport *self = to_self (transport);
-  gsize written = 0;
-
-  if (G_UNLIKELY (self->is_unwritable))
-    {
-      refuse_write (self);
-      return;
-    }
-
-  if (self->buffer.size == 0)
-    {
-      gssize n = write_bytes_now (self, bytes, n_bytes);
-
-      if (n < 0)
-        return;
-      written = (gsize) n;
-    }
-
-  for (gsize i = 0; i < n_bytes; i++)
-    {
-      gsize skipped = MIN (written, g_bytes_get_size (bytes[i]));
-
-      loop_write_buffer_append_bytes (&self->buffer, bytes[i], skipped);
-      written -= skipped;
-    }
-
-  if (self->buffer.size > 0)
-    expect_writable (self);
-}
-
-static void
-loop_socket_transport_write_eof (LoopTransport *transport)
-{
-  LoopSocketTransport *self = to_self (transport);
-
-  if (self->is_closing || self->is_eof_due)
-    return;
-
-  self->is_eof_due = self->is_unwritable = TRUE;
-  if (self->buffer.size == 0)
-    shutdown (self->fd, SHUT_WR);
-}
-
-static gboolean
-loop_socket_transport_can_write_eof (LoopTransport *transport)
-{
-  return TRUE;
-}
-
-static gsize
-loop_socket_transport_get_write_buffer_size (LoopTransport *transport)
-{
-  return to_self (transport)->buffer.size;
-}
-
-static void
-loop_socket_transport_set_write_buffer_limits (LoopTransport *transport, gsize high, gsize low)
-{
-  LoopSocketTransport *self = to_self (transport);
-
-  self->high_water = high;
-  self->low_water = low;
-  maybe_pause_protocol (self);
-}
-
-static void
-loop_socket_transport_get_write_buffer_limits (LoopTransport *transport, gsize *low, gsize *high)
-{
-  LoopSocketTransport *self = to_self (transport);
-
-  *low = self->low_water;
-  *high = self->high_water;
 }
 
 static void
 loop_socket_transport_describe (LoopTransport *transport, LoopTransportDescription *description)
 {
-  LoopSocketTransport *self = to_self (transport);
+  LoopSocketTransport *self = loop_socket_transport_from_base (transport);
 
   description->kind = "socket";
   description->state = self->fd < 0         ? "closed"
@@ -753,14 +474,8 @@ loop_socket_transport_class_init (LoopSocketTransportClass *klass)
   transport_class->pause_reading = loop_socket_transport_pause_reading;
   transport_class->resume_reading = loop_socket_transport_resume_reading;
   transport_class->is_reading = loop_socket_transport_is_reading;
-  transport_class->write = loop_socket_transport_write;
-  transport_class->write_bytes = loop_socket_transport_write_bytes;
-  transport_class->write_eof = loop_socket_transport_write_eof;
-  transport_class->can_write_eof = loop_socket_transport_can_write_eof;
-  transport_class->get_write_buffer_size = loop_socket_transport_get_write_buffer_size;
-  transport_class->set_write_buffer_limits = loop_socket_transport_set_write_buffer_limits;
-  transport_class->get_write_buffer_limits = loop_socket_transport_get_write_buffer_limits;
   transport_class->describe = loop_socket_transport_describe;
+  loop_socket_transport_class_init_write (transport_class);
 }
 
 static void
@@ -839,7 +554,7 @@ call_connection_made (gpointer data)
     return;
 
   self->is_connected = TRUE;
-  self->iface->connection_made (get_protocol (self), LOOP_TRANSPORT (self));
+  self->iface->connection_made (loop_socket_transport_get_protocol (self), LOOP_TRANSPORT (self));
   start_reading (self);
 
   waiter = g_steal_pointer (&self->waiter);

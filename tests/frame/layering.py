@@ -15,7 +15,7 @@ ROOMS = [
     ("core", """
         version visibility types error enums clock id registry
         handle timer-handle incoming ready-queue timer-queue guard neighbours poller source metrics
-        exception-context event-loop event-loop-run event-loop-calls event-loop-debug
+        exception-context event-loop event-loop-run event-loop-calls event-loop-close event-loop-debug
     """),
     ("readiness", """
         fd-watcher signal-watcher event-loop-fd event-loop-signal
@@ -26,7 +26,8 @@ ROOMS = [
     """),
     ("transports", """
         protocol buffered-protocol datagram-protocol subprocess-protocol base-transport transport
-        protocol-vtable socket-transport datagram-transport pipe-transport write-buffer read-buffer
+        protocol-vtable socket-transport socket-transport-write datagram-transport pipe-transport
+        write-buffer read-buffer
     """),
     ("TLS", """
         tls-context tls-engine tls-transport

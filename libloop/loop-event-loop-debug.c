@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "loop-event-loop-private.h"
+
+/* What is observed of a loop: debug mode, slow callbacks, metrics. */
+
+/**
+ * loop_event_loop_get_debug:
+ * @self: an event loop
+ *
+ * Tells whether debug mode is on.
+ *
+ * Returns: %TRUE if it is on
+ */
+gboolean
+loop_event_loop_get_debug (LoopEventLoop *self)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), FALSE);
+
+  return self->debug;
+}
+
+/**
+ * loop_event_loop_set_debug:
+ * @self: an event loop
+ * @enabled: whether debug mode is to be on
+ *
+ * Sets debug mode. In debug mode calls from the wrong thread are errors, and callbacks
+ * that take longer than [property@EventLoop:slow-callback-duration] are reported.
+ */
+void
+loop_event_loop_set_debug (LoopEventLoop *self, gboolean enabled)
+{
+  g_return_if_fail (LOOP_IS_EVENT_LOOP (self));
+
+  enabled = !!enabled;
+  if (self->debug == enabled)
+    return;
+
+  loop_event_loop_enter (self);
+  self->debug = enabled;
+  loop_event_loop_leave (self);
+  g_object_notify (G_OBJECT (self), "debug");
+}
+
+/**
+ * loop_event_loop_get_slow_callback_duration:
+ * @self: an event loop
+ *
+ * Gets from how long on a callback is slow.
+ *
+ * Returns: seconds
+ */
+double
+loop_event_loop_get_slow_callback_duration (LoopEventLoop *self)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), 0.0);
+
+  return self->slow_callback_ns == LOOP_NEVER ? G_MAXDOUBLE : loop_clock_to_seconds (self->slow_callback_ns);
+}
+
+/**
+ * loop_event_loop_set_slow_callback_duration:
+ * @self: an event loop
+ * @seconds: a duration, not negative
+ *
+ * Sets from how long on a callback is slow: 0.1 seconds if nothing else is set.
+ */
+void
+loop_event_loop_set_slow_callback_duration (LoopEventLoop *self, double seconds)
+{
+  gint64 ns;
+
+  g_return_if_fail (LOOP_IS_EVENT_LOOP (self));
+  g_return_if_fail (seconds >= 0.0);
+
+  ns = loop_clock_from_seconds (seconds);
+  if (self->slow_callback_ns == ns)
+    return;
+
+  loop_event_loop_enter (self);
+  self->slow_callback_ns = ns;
+  loop_event_loop_leave (self);
+  g_object_notify (G_OBJECT (self), "slow-callback-duration");
+}
+
+/**
+ * loop_event_loop_get_collect_metrics:
+ * @self: an event loop
+ *
+ * Tells whether times are collected for metrics.
+ *
+ * Returns: %TRUE if they are
+ */
+gboolean
+loop_event_loop_get_collect_metrics (LoopEventLoop *self)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), FALSE);
+
+  return self->collect_metrics;
+}
+
+/**
+ * loop_event_loop_set_collect_metrics:
+ * @self: an event loop
+ * @enabled: whether to collect
+ *
+ * Sets whether times are collected for metrics. See
+ * [property@EventLoop:collect-metrics].
+ */
+void
+loop_event_loop_set_collect_metrics (LoopEventLoop *self, gboolean enabled)
+{
+  g_return_if_fail (LOOP_IS_EVENT_LOOP (self));
+
+  enabled = !!enabled;
+  if (self->collect_metrics == enabled)
+    return;
+
+  loop_event_loop_enter (self);
+  self->collect_metrics = enabled;
+  loop_event_loop_leave (self);
+  g_object_notify (G_OBJECT (self), "collect-metrics");
+}
+
+/**
+ * loop_event_loop_get_metrics:
+ * @self: an event loop
+ *
+ * Takes a snapshot of the loop's metrics.
+ *
+ * Returns: (transfer full): the metrics
+ */
+LoopMetrics *
+loop_event_loop_get_metrics (LoopEventLoop *self)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), NULL);
+
+  return loop_metrics_copy (&self->metrics);
+}

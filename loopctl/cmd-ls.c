@@ -164,7 +164,7 @@ probe_to_variant (Probe *self)
   g_variant_builder_init (&row, G_VARIANT_TYPE_VARDICT);
   add_process (self, &row);
   add_property (self, &row, "version", "Version");
-  add (&row, "socket", g_variant_new_string (self->endpoint->path));
+  add (&row, "socket", g_variant_new_take_string (g_filename_display_name (self->endpoint->path)));
   add (&row, "answers", g_variant_new_boolean (self->loops != NULL));
   add (&row, "loops", self->loops != NULL ? self->loops : g_variant_new_array (G_VARIANT_TYPE_VARDICT, NULL, 0));
 

@@ -116,7 +116,7 @@ print_banner (CtlHost *self, CtlOptions *options, const char *host, guint16 port
       g_variant_builder_add (&details, "{sv}", "pid", g_variant_new_uint32 ((guint32) getpid ()));
       g_variant_builder_add (&details, "{sv}", "host", g_variant_new_string (host));
       g_variant_builder_add (&details, "{sv}", "port", g_variant_new_uint16 (port));
-      g_variant_builder_add (&details, "{sv}", "socket", g_variant_new_string (path));
+      g_variant_builder_add (&details, "{sv}", "socket", g_variant_new_take_string (g_filename_display_name (path)));
       ctl_output_json (output, ctl_reply_new (NULL, "host", g_variant_builder_end (&details)));
     }
   else

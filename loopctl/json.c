@@ -4,186 +4,86 @@
 
 #include "json.h"
 
-#include "text.h"
-
+#include <json-glib/json-glib.h>
 #include <math.h>
 
-/*
- * GVariants as JSON. Not by JSON-GLib, which writes 0.1 as 0.10000000000000001, and what is not a
- * number as something that no parser takes.
- */
+/* GVariants as JSON, by JSON-GLib: what it writes that parsers or terminals do not take well is mended here. */
 
-#define INDENT 2
-
-typedef struct
+static gboolean
+is_bare_exponential (double value)
 {
-  GString *out;
-  int depth; /* -1: all on one line */
-} Writer;
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
 
-static void append_value (Writer *self, GVariant *value);
+  g_ascii_dtostr (text, sizeof text, value);
+
+  return strchr (text, 'e') != NULL && strchr (text, '.') == NULL;
+}
 
 static void
-append_string (GString *out, const char *text)
+mend_double (JsonNode *node)
 {
-  g_string_append_c (out, '"');
-  for (const char *p = text; *p != '\0'; p = g_utf8_next_char (p))
+  double value = json_node_get_double (node);
+
+  /* JSON has no word for the others. */
+  if (!isfinite (value))
+    json_node_init_null (node);
+  /* JSON-GLib 1.6 writes 1e-08 as "1e-08.0". The number next to it has digits before its exponent. */
+  else if (is_bare_exponential (value))
+    json_node_set_double (node, nextafter (value, 0));
+}
+
+static void
+mend (JsonNode *node)
+{
+  if (JSON_NODE_HOLDS_OBJECT (node))
+    {
+      JsonObjectIter iter;
+      JsonNode *member;
+
+      json_object_iter_init (&iter, json_node_get_object (node));
+      while (json_object_iter_next (&iter, NULL, &member))
+        mend (member);
+    }
+  else if (JSON_NODE_HOLDS_ARRAY (node))
+    {
+      g_autoptr (GList) elements = json_array_get_elements (json_node_get_array (node));
+
+      for (GList *l = elements; l != NULL; l = l->next)
+        mend (l->data);
+    }
+  else if (json_node_get_value_type (node) == G_TYPE_DOUBLE)
+    {
+      mend_double (node);
+    }
+}
+
+/* JSON-GLib leaves U+001F as it is, which is an error to parsers, and U+0080 to U+009F, which terminals obey. */
+static void
+append_escaped (GString *out, const char *json)
+{
+  for (const char *p = json; *p != '\0'; p = g_utf8_next_char (p))
     {
       gunichar c = g_utf8_get_char (p);
 
-      if (c == '"' || c == '\\')
-        g_string_append_printf (out, "\\%c", (char) c);
-      else if (c == '\n')
-        g_string_append (out, "\\n");
-      else if (c == '\t')
-        g_string_append (out, "\\t");
-      else if (g_unichar_iscntrl (c))
+      if (g_unichar_iscntrl (c) && c != '\n')
         g_string_append_printf (out, "\\u%04x", c);
       else
         g_string_append_unichar (out, c);
     }
-  g_string_append_c (out, '"');
 }
 
-static void
-append_double (GString *out, double value)
-{
-  g_autofree char *text = NULL;
-
-  /* JSON has no word for the others. */
-  if (!isfinite (value))
-    {
-      g_string_append (out, "null");
-      return;
-    }
-
-  text = ctl_text_from_double (value);
-  g_string_append (out, text);
-  /* A 5 that was a double stays one for whoever minds. */
-  if (strpbrk (text, ".e") == NULL)
-    g_string_append (out, ".0");
-}
-
-static void
-append_line (Writer *self)
-{
-  if (self->depth >= 0)
-    g_string_append_printf (self->out, "\n%*s", self->depth * INDENT, "");
-}
-
-static void
-open_container (Writer *self, char bracket)
-{
-  g_string_append_c (self->out, bracket);
-  if (self->depth >= 0)
-    self->depth++;
-}
-
-static void
-close_container (Writer *self, char bracket, gboolean is_empty)
-{
-  if (self->depth >= 0)
-    self->depth--;
-  if (!is_empty)
-    append_line (self);
-  g_string_append_c (self->out, bracket);
-}
-
-static void
-append_separator (Writer *self, gsize index)
-{
-  if (index > 0)
-    g_string_append (self->out, self->depth >= 0 ? "," : ", ");
-  append_line (self);
-}
-
-static void
-append_dictionary (Writer *self, GVariant *dictionary)
-{
-  gsize n = g_variant_n_children (dictionary);
-
-  open_container (self, '{');
-  for (gsize i = 0; i < n; i++)
-    {
-      g_autoptr (GVariant) entry = g_variant_get_child_value (dictionary, i);
-      g_autoptr (GVariant) key = g_variant_get_child_value (entry, 0);
-      g_autoptr (GVariant) value = g_variant_get_child_value (entry, 1);
-
-      append_separator (self, i);
-      append_string (self->out, g_variant_get_string (key, NULL));
-      g_string_append (self->out, ": ");
-      append_value (self, value);
-    }
-  close_container (self, '}', n == 0);
-}
-
-static void
-append_array (Writer *self, GVariant *array)
-{
-  gsize n = g_variant_n_children (array);
-
-  open_container (self, '[');
-  for (gsize i = 0; i < n; i++)
-    {
-      g_autoptr (GVariant) value = g_variant_get_child_value (array, i);
-
-      append_separator (self, i);
-      append_value (self, value);
-    }
-  close_container (self, ']', n == 0);
-}
-
-static void
-append_value (Writer *self, GVariant *value)
-{
-  switch (g_variant_classify (value))
-    {
-    case G_VARIANT_CLASS_BOOLEAN:
-      g_string_append (self->out, g_variant_get_boolean (value) ? "true" : "false");
-      return;
-    case G_VARIANT_CLASS_DOUBLE:
-      append_double (self->out, g_variant_get_double (value));
-      return;
-    case G_VARIANT_CLASS_STRING:
-    case G_VARIANT_CLASS_OBJECT_PATH:
-    case G_VARIANT_CLASS_SIGNATURE:
-      append_string (self->out, g_variant_get_string (value, NULL));
-      return;
-    case G_VARIANT_CLASS_VARIANT:
-      {
-        g_autoptr (GVariant) content = g_variant_get_variant (value);
-
-        append_value (self, content);
-        return;
-      }
-    case G_VARIANT_CLASS_ARRAY:
-      if (g_variant_is_of_type (value, G_VARIANT_TYPE ("a{s*}")))
-        append_dictionary (self, value);
-      else
-        append_array (self, value);
-      return;
-    case G_VARIANT_CLASS_TUPLE:
-      append_array (self, value);
-      return;
-    case G_VARIANT_CLASS_BYTE:
-      g_string_append_printf (self->out, "%u", g_variant_get_byte (value));
-      return;
-    default:
-      {
-        /* All that is left are integers, which both write alike. */
-        g_autofree char *text = g_variant_print (value, FALSE);
-
-        g_string_append (self->out, text);
-      }
-    }
-}
-
-/* Appends @value and a newline: on one line, or over several for people. */
+/*
+ * Appends @value and a newline: on one line, or over several for people. JSON-GLib has signed integers only,
+ * which is enough: neither ids nor counters get to 2^63.
+ */
 void
 ctl_json_append (GString *out, GVariant *value, gboolean pretty)
 {
-  Writer self = { out, pretty ? 0 : -1 };
+  g_autoptr (JsonNode) root = json_gvariant_serialize (value);
+  g_autofree char *json = NULL;
 
-  append_value (&self, value);
+  mend (root);
+  json = json_to_string (root, pretty);
+  append_escaped (out, json);
   g_string_append_c (out, '\n');
 }

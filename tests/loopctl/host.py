@@ -29,6 +29,15 @@ class TestHost(program.TestCase):
         self.assertEqual([(row["id"], row["name"]) for row in timers["rows"]], [(timer["id"], "echo hello")])
         self.assertLess(4, timers["rows"][0]["in"])
 
+    def test_socket_that_is_not_utf_8(self):
+        env = {**self.env, "XDG_RUNTIME_DIR": self.runtime + os.fsdecode(b"\xff")}
+        os.mkdir(env["XDG_RUNTIME_DIR"], 0o700)
+        result = self.host("ls\n", "--json", env=env)
+        banner, ls = result.json_lines
+        for found in (banner["host"]["socket"], ls["rows"][0]["socket"]):
+            self.assertRegex(found, rf"^{self.runtime}\ufffd/libloop/\d+-[0-9a-f]+\.sock$")
+        self.assertEqual(result.err, "")
+
     def test_actions(self):
         result = self.host("call_soon echo one 'two  words'\ncall_later 0.05 echo later\nsleep 0.3\n"
                            "call_later -1 echo at once\ncall_later 3600 echo never\nsleep 0.2\n")
@@ -36,8 +45,8 @@ class TestHost(program.TestCase):
         self.assertEqual([line for line in lines if not line.isdigit()], ["one two  words", "later", "at once"])
 
     def test_call_at(self):
-        when = self.host("call_later 100 stop\ntimers --json\n").out.splitlines()[-1]
-        self.assertIn('"when": ', when)
+        reply = program.parse_json(self.host("call_later 100 stop\ntimers --json\n").out.splitlines()[-1])
+        self.assertAlmostEqual(reply["rows"][0]["when"], time.monotonic() + 100, delta=program.PATIENCE)
         result = self.host("call_at 1 echo past\nsleep 0.2\ncall_at inf echo never\ntimers\n")
         self.assertIn("past\n", result.out)
         self.assertRegex(result.out, r"\n\d+\t\t\techo never\n$")
@@ -149,7 +158,8 @@ class TestHost(program.TestCase):
                 env["XDG_RUNTIME_DIR"] = value
             result = self.host("ls --json\n", env=env)
             path = re.search(r"export XDG_RUNTIME_DIR=(/tmp/loopctl-\w+)\n", result.out)[1]
-            self.assertIn(f'"socket": "{path}/libloop/', result.out)
+            row, = program.parse_json(result.out.splitlines()[-1])["rows"]
+            self.assertTrue(row["socket"].startswith(f"{path}/libloop/"), row)
             self.assertEqual(glob.glob(path), [])
 
     def test_a_command_of_the_command_line_comes_too_late(self):

@@ -42,6 +42,14 @@ LOOPCTL = find("loopctl/loopctl")
 TARGET = find("tests/loopctl/target")
 
 
+def parse_json(text):
+    """Strictly: Python by itself takes NaN and Infinity for numbers."""
+    def refuse(name):
+        raise ValueError(f"{name} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
 class Result:
     def __init__(self, process, stdout, stderr):
         self.code = process.returncode
@@ -59,11 +67,11 @@ class Result:
 
     @property
     def json(self):
-        return json.loads(self.out)
+        return parse_json(self.out)
 
     @property
     def json_lines(self):
-        return [json.loads(line) for line in self.out.splitlines()]
+        return [parse_json(line) for line in self.out.splitlines()]
 
 
 class Terminal:

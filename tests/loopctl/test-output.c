@@ -7,6 +7,7 @@
 #include "loopctl/text.h"
 #include "loopctl/value.h"
 
+#include <float.h>
 #include <math.h>
 
 static CtlOutput *
@@ -123,36 +124,74 @@ START_TEST (test_wrapping)
 }
 END_TEST
 
-static void
-assert_json (const char *value, gboolean pretty, const char *expected)
+/* Takes @value. */
+static char *
+to_json (GVariant *value, gboolean pretty)
 {
+  g_autoptr (GVariant) owned = g_variant_take_ref (value);
   g_autoptr (GString) out = g_string_new (NULL);
-  g_autoptr (GVariant) parsed = g_variant_parse (NULL, value, NULL, NULL, NULL);
 
-  ck_assert_ptr_nonnull (parsed);
-  ctl_json_append (out, parsed, pretty);
-  ck_assert_str_eq (out->str, expected);
+  ctl_json_append (out, owned, pretty);
+  ck_assert (g_str_has_suffix (out->str, "\n"));
+  g_string_truncate (out, out->len - 1);
+
+  return g_string_free (g_steal_pointer (&out), FALSE);
+}
+
+static void
+assert_json (const char *value, const char *expected)
+{
+  g_autofree char *found = to_json (g_variant_new_parsed (value), FALSE);
+
+  ck_assert_str_eq (found, expected);
 }
 
 START_TEST (test_json)
 {
-  assert_json ("{'a': <uint64 18446744073709551615>, 'b': <true>, 'c': <@as []>}", FALSE,
-               "{\"a\": 18446744073709551615, \"b\": true, \"c\": []}\n");
-  assert_json ("'a\"b\\\\c\\n\\t\\u001bä'", FALSE, "\"a\\\"b\\\\c\\n\\t\\u001bä\"\n");
-  assert_json ("[0.1, 5.0, -1e-05, 1e300]", FALSE, "[0.1, 5.0, -1e-05, 1e+300]\n");
-  assert_json ("[{'a': <1>}, {}]", TRUE, "[\n  {\n    \"a\": 1\n  },\n  {}\n]\n");
+  assert_json ("{'z': <uint64 9223372036854775807>, 'b': <true>, 'a': <@as []>, 'c': <@a{sv} {}>}",
+               "{\"z\":9223372036854775807,\"b\":true,\"a\":[],\"c\":{}}");
+  assert_json ("[<byte 200>, <int16 -1>, <int64 -9223372036854775808>, <(1, 'a', objectpath '/a')>]",
+               "[200,-1,-9223372036854775808,[1,\"a\",\"/a\"]]");
+  assert_json ("{'\"\\u001f': <'a\"b\\\\c\\n\\t\\u001b\\u001f\\u009bä'>}",
+               "{\"\\\"\\u001f\":\"a\\\"b\\\\c\\n\\t\\u001b\\u001f\\u009bä\"}");
+}
+END_TEST
+
+START_TEST (test_json_pretty)
+{
+  const char *value = "[{'a': <1>, 'b': <[2, 3]>}, {}]";
+  g_autofree char *brief = to_json (g_variant_new_parsed (value), FALSE);
+  g_autofree char *pretty = to_json (g_variant_new_parsed (value), TRUE);
+  g_auto (GStrv) words = g_regex_split_simple ("\\s+", pretty, 0, 0);
+  g_autofree char *joined = g_strjoinv (NULL, words);
+
+  ck_assert_ptr_null (strpbrk (brief, " \n"));
+  ck_assert_str_eq (joined, brief);
+  ck_assert_ptr_nonnull (strstr (pretty, "\n    \"a\""));
+}
+END_TEST
+
+START_TEST (test_json_numbers)
+{
+  const double values[] = {
+    0, 5, -0.1, 1e-5, 3e-9, -1e-10, 1e17, -3e17, 1e22, 1e300, G_MINDOUBLE, 5e-324, G_MAXDOUBLE,
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (values); i++)
+    {
+      g_autofree char *found = to_json (g_variant_new_double (values[i]), FALSE);
+      char *end;
+
+      ck_assert (fabs (g_ascii_strtod (found, &end) - values[i]) <= fabs (values[i]) * DBL_EPSILON);
+      ck_assert_str_eq (end, "");
+    }
 }
 END_TEST
 
 START_TEST (test_json_has_no_infinity)
 {
-  g_autoptr (GString) out = g_string_new (NULL);
-  const double values[] = { NAN, INFINITY, -INFINITY };
-  g_autoptr (GVariant) array =
-      g_variant_ref_sink (g_variant_new_fixed_array (G_VARIANT_TYPE_DOUBLE, values, 3, sizeof (double)));
-
-  ctl_json_append (out, array, FALSE);
-  ck_assert_str_eq (out->str, "[null, null, null]\n");
+  assert_json ("[nan, inf, -inf, 0.5]", "[null,null,null,0.5]");
+  assert_json ("{'a': <nan>, 'b': <[{'c': <inf>}]>}", "{\"a\":null,\"b\":[{\"c\":null}]}");
 }
 END_TEST
 
@@ -182,5 +221,7 @@ LOOP_TEST_MAIN ("loopctl-output",
                 test_control_characters,
                 test_wrapping,
                 test_json,
+                test_json_pretty,
+                test_json_numbers,
                 test_json_has_no_infinity,
                 test_seconds)

@@ -73,6 +73,10 @@ class TestUsage(program.TestCase):
         self.assertEqual(result.json["error"]["name"], "Connection")
         self.assertIn("no-such-program", result.json["error"]["message"])
         self.assertEqual(self.loopctl("--json", 1, "bogus", code=1).json["error"]["name"], "Usage")
+        # Neither a parser nor a terminal takes harm.
+        result = self.loopctl("--json", 1, "bo\x1f\x9bgus", code=1)
+        self.assertIn("bo\x1f\x9bgus", result.json["error"]["message"])
+        self.assertNotRegex(result.out, "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
     @unittest.skipUnless(shutil.which("groff"), "groff is missing")
     def test_manual(self):

@@ -49,7 +49,7 @@ class TestViews(program.TestCase):
         pretty = self.loopctl(pid, "loop", "--json=pretty", code=0)
         self.assertEqual(len(short.out.splitlines()), 1)
         self.assertGreater(len(pretty.out.splitlines()), 5)
-        self.assertEqual(set(short.json["loop"]), set(pretty.json["loop"]))
+        self.assertEqual(short.json["loop"], pretty.json["loop"])
 
     def test_json_of_the_rest(self):
         pid, _ = self.start_target("timers=1")
@@ -73,6 +73,9 @@ class TestViews(program.TestCase):
         self.assertEqual(self.loopctl(pid, "slow_callback_duration").out, "0.1\n")
         self.loopctl(pid, "slow_callback_duration", 2.5, code=0)
         self.assertEqual(self.loopctl(pid, "slow_callback_duration").out, "2.5\n")
+        # 17 digits of it are just one.
+        reply = self.loopctl(pid, "slow_callback_duration", 3e-9, "--json", code=0).json
+        self.assertAlmostEqual(reply["loop"]["slow_callback_duration"], 3e-9, delta=1e-20)
         self.assertEqual(self.loopctl(pid, "slow_callback_duration", -1, "--json", code=3).json["error"]["name"],
                          "InvalidArgument")
 

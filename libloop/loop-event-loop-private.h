@@ -73,6 +73,10 @@ struct _LoopEventLoop
   LoopNeighbours neighbours;
   LoopRegistry registry;
   LoopCurrent current;
+  LoopTask *current_task;
+  gpointer task_factory; /* or NULL: a LoopTaskFactory */
+  gpointer task_factory_data;
+  GDestroyNotify task_factory_notify;
   LoopCloseHook close_hooks;
   LoopMetrics metrics;
 

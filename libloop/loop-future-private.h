@@ -27,15 +27,17 @@ struct _LoopFuture
   LoopDoneCallback *last_callback;
   GValue result;
   GError *exception;
+  char *cancel_message;
   guint8 state;
   guint8 is_retrieved; /* whether somebody looked at the exception */
+  guint8 kind;         /* in the registry */
 };
 
 struct _LoopFutureClass
 {
   GObjectClass parent_class;
 
-  gboolean (*cancel) (LoopFuture *self);
+  gboolean (*cancel) (LoopFuture *self, const char *message);
 };
 
 G_GNUC_INTERNAL
@@ -43,11 +45,19 @@ LoopFuture *loop_future_new (LoopEventLoop *loop, const char *name);
 G_GNUC_INTERNAL
 LoopFuture *loop_future_new_failed (LoopEventLoop *loop, const char *name, GError *exception);
 G_GNUC_INTERNAL
+void loop_future_set_up (LoopFuture *self, LoopEventLoop *loop, const char *name);
+G_GNUC_INTERNAL
+gboolean loop_future_is_for_other_thread (LoopFuture *self);
+G_GNUC_INTERNAL
 void loop_future_fulfil (LoopFuture *self);
+G_GNUC_INTERNAL
+void loop_future_fulfil_value (LoopFuture *self, GValue *value);
 G_GNUC_INTERNAL
 void loop_future_fulfil_object (LoopFuture *self, gpointer object);
 G_GNUC_INTERNAL
 void loop_future_fail (LoopFuture *self, GError *exception);
+G_GNUC_INTERNAL
+void loop_future_finish_cancelled (LoopFuture *self, const char *message);
 G_GNUC_INTERNAL
 const char *loop_future_state_to_string (LoopFutureState state);
 

@@ -115,8 +115,9 @@ leave_remains_to_loop (LoopFuture *self)
   loop_event_loop_call_soon_threadsafe (self->loop, do_nothing, remains, bury, NULL, NULL);
 }
 
-static gboolean
-is_for_other_thread (LoopFuture *self)
+/* Whether the calling thread is not the one that runs the loop, as far as is known. */
+gboolean
+loop_future_is_for_other_thread (LoopFuture *self)
 {
   gpointer thread = __atomic_load_n (&self->loop->thread, __ATOMIC_RELAXED);
 
@@ -140,7 +141,7 @@ leave_registry (LoopFuture *self)
       ;
 
   if (self->node.next != NULL)
-    loop_registry_remove (&loop->registry, LOOP_REGISTRY_FUTURES, &self->node);
+    loop_registry_remove (&loop->registry, self->kind, &self->node);
 
   if (is_on_loop_thread)
     loop_event_loop_leave (loop);
@@ -156,7 +157,7 @@ loop_future_dispose (GObject *object)
   if (self->loop != NULL)
     {
       leave_registry (self);
-      if (is_for_other_thread (self))
+      if (loop_future_is_for_other_thread (self))
         leave_remains_to_loop (self);
     }
 
@@ -180,6 +181,7 @@ loop_future_finalize (GObject *object)
   if (G_IS_VALUE (&self->result))
     g_value_unset (&self->result);
   g_clear_error (&self->exception);
+  g_free (self->cancel_message);
   g_clear_object (&self->loop);
 
   G_OBJECT_CLASS (loop_future_parent_class)->finalize (object);
@@ -221,13 +223,28 @@ finish (LoopFuture *self, LoopFutureState state)
   schedule_callbacks (self);
 }
 
+/* Ends as cancelled, unless it is done. Without a @message, one that was given before is kept. */
+void
+loop_future_finish_cancelled (LoopFuture *self, const char *message)
+{
+  if (!loop_future_is_pending (self))
+    return;
+
+  if (message != NULL)
+    {
+      g_free (self->cancel_message);
+      self->cancel_message = g_strdup (message);
+    }
+  finish (self, LOOP_FUTURE_CANCELLED);
+}
+
 static gboolean
-loop_future_real_cancel (LoopFuture *self)
+loop_future_real_cancel (LoopFuture *self, const char *message)
 {
   if (!loop_future_is_pending (self))
     return FALSE;
 
-  finish (self, LOOP_FUTURE_CANCELLED);
+  loop_future_finish_cancelled (self, message);
 
   return TRUE;
 }
@@ -249,17 +266,24 @@ loop_future_init (LoopFuture *self)
   self->state = LOOP_FUTURE_PENDING;
 }
 
+/* Binds a new future, or one of a derived type, to its loop. @name is a static string. */
+void
+loop_future_set_up (LoopFuture *self, LoopEventLoop *loop, const char *name)
+{
+  self->loop = g_object_ref (loop);
+  self->name = name;
+
+  loop_event_loop_enter (loop);
+  loop_registry_add (&loop->registry, self->kind, &self->node, loop_event_loop_next_id (loop));
+  loop_event_loop_leave (loop);
+}
+
 LoopFuture *
 loop_future_new (LoopEventLoop *loop, const char *name)
 {
   LoopFuture *self = g_object_new (LOOP_TYPE_FUTURE, NULL);
 
-  self->loop = g_object_ref (loop);
-  self->name = name;
-
-  loop_event_loop_enter (loop);
-  loop_registry_add (&loop->registry, LOOP_REGISTRY_FUTURES, &self->node, loop_event_loop_next_id (loop));
-  loop_event_loop_leave (loop);
+  loop_future_set_up (self, loop, name);
 
   return self;
 }
@@ -281,6 +305,18 @@ loop_future_fulfil (LoopFuture *self)
 {
   if (loop_future_is_pending (self))
     finish (self, LOOP_FUTURE_FINISHED);
+}
+
+/* Takes what is in @value, which may be uninitialised. */
+void
+loop_future_fulfil_value (LoopFuture *self, GValue *value)
+{
+  if (!loop_future_is_pending (self))
+    return;
+
+  self->result = *value;
+  *value = (GValue) G_VALUE_INIT;
+  finish (self, LOOP_FUTURE_FINISHED);
 }
 
 void
@@ -418,7 +454,41 @@ loop_future_cancel (LoopFuture *self)
 {
   g_return_val_if_fail (LOOP_IS_FUTURE (self), FALSE);
 
-  return LOOP_FUTURE_GET_CLASS (self)->cancel (self);
+  return LOOP_FUTURE_GET_CLASS (self)->cancel (self, NULL);
+}
+
+/**
+ * loop_future_cancel_with_message:
+ * @self: a future
+ * @message: (nullable): why
+ *
+ * As [method@Future.cancel]. The error that [method@Future.result] gives then has
+ * @message.
+ *
+ * Returns: %TRUE, or %FALSE if the future is done already
+ */
+gboolean
+loop_future_cancel_with_message (LoopFuture *self, const char *message)
+{
+  g_return_val_if_fail (LOOP_IS_FUTURE (self), FALSE);
+
+  return LOOP_FUTURE_GET_CLASS (self)->cancel (self, message);
+}
+
+/**
+ * loop_future_get_cancel_message:
+ * @self: a future
+ *
+ * Gets the message with which the future was cancelled.
+ *
+ * Returns: (transfer none) (nullable): the message, or %NULL if there was none
+ */
+const char *
+loop_future_get_cancel_message (LoopFuture *self)
+{
+  g_return_val_if_fail (LOOP_IS_FUTURE (self), NULL);
+
+  return self->cancel_message;
 }
 
 static gboolean
@@ -431,7 +501,8 @@ check_done (LoopFuture *self, const char *what, GError **error)
       return FALSE;
 
     case LOOP_FUTURE_CANCELLED:
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "The future was cancelled");
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                           self->cancel_message != NULL ? self->cancel_message : "The future was cancelled");
       return FALSE;
 
     case LOOP_FUTURE_FINISHED:

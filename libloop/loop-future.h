@@ -35,6 +35,10 @@ gboolean loop_future_cancelled (LoopFuture *self);
 LOOP_AVAILABLE_IN_1_0
 gboolean loop_future_cancel (LoopFuture *self);
 LOOP_AVAILABLE_IN_1_0
+gboolean loop_future_cancel_with_message (LoopFuture *self, const char *message);
+LOOP_AVAILABLE_IN_1_0
+const char *loop_future_get_cancel_message (LoopFuture *self);
+LOOP_AVAILABLE_IN_1_0
 gboolean loop_future_result (LoopFuture *self, GValue *result, GError **error);
 LOOP_AVAILABLE_IN_1_0
 GError *loop_future_exception (LoopFuture *self, GError **error);

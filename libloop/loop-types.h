@@ -43,6 +43,7 @@ typedef struct _LoopHandle LoopHandle;
 typedef struct _LoopTimerHandle LoopTimerHandle;
 typedef struct _LoopMetrics LoopMetrics;
 typedef struct _LoopFuture LoopFuture;
+typedef struct _LoopTask LoopTask;
 typedef struct _LoopProtocol LoopProtocol;
 typedef struct _LoopTransport LoopTransport;
 typedef struct _LoopConnectionOptions LoopConnectionOptions;

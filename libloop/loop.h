@@ -13,10 +13,12 @@
 
 #include <libloop/loop-connection-options.h>
 #include <libloop/loop-connector.h>
+#include <libloop/loop-coroutine.h>
 #include <libloop/loop-error.h>
 #include <libloop/loop-event-loop.h>
 #include <libloop/loop-exception-context.h>
 #include <libloop/loop-fd-watcher.h>
+#include <libloop/loop-fiber.h>
 #include <libloop/loop-future.h>
 #include <libloop/loop-handle.h>
 #include <libloop/loop-inspector.h>
@@ -24,6 +26,7 @@
 #include <libloop/loop-protocol.h>
 #include <libloop/loop-server-options.h>
 #include <libloop/loop-server.h>
+#include <libloop/loop-task.h>
 #include <libloop/loop-timer-handle.h>
 #include <libloop/loop-transport.h>
 

@@ -21,7 +21,7 @@ ROOMS = [
         fd-watcher signal-watcher event-loop-fd event-loop-signal
     """),
     ("futures", """
-        awaitable future task coroutine fiber fiber-switch fiber-stack gather wait wait-for shield
+        awaitable future task coroutine fiber fiber-switch fiber-prepare fiber-stack fiber-overflow gather wait wait-for shield
         sleep timeout async-generator event-loop-future event-loop-task
     """),
     ("transports", """

@@ -24,7 +24,11 @@ G_DEFINE_ENUM_TYPE (LoopError,
                     G_DEFINE_ENUM_VALUE (LOOP_ERROR_WRONG_THREAD, "wrong-thread"),
                     G_DEFINE_ENUM_VALUE (LOOP_ERROR_DESCRIPTOR_IN_USE, "descriptor-in-use"),
                     G_DEFINE_ENUM_VALUE (LOOP_ERROR_PROTOCOL_FACTORY, "protocol-factory"),
-                    G_DEFINE_ENUM_VALUE (LOOP_ERROR_SENDFILE_NOT_AVAILABLE, "sendfile-not-available"))
+                    G_DEFINE_ENUM_VALUE (LOOP_ERROR_SENDFILE_NOT_AVAILABLE, "sendfile-not-available"),
+                    G_DEFINE_ENUM_VALUE (LOOP_ERROR_BROKEN_BARRIER, "broken-barrier"),
+                    G_DEFINE_ENUM_VALUE (LOOP_ERROR_QUEUE_EMPTY, "queue-empty"),
+                    G_DEFINE_ENUM_VALUE (LOOP_ERROR_QUEUE_FULL, "queue-full"),
+                    G_DEFINE_ENUM_VALUE (LOOP_ERROR_QUEUE_SHUT_DOWN, "queue-shut-down"))
 
 void
 loop_set_error_from_errno (GError **error, int saved_errno, const char *format, ...)

@@ -19,11 +19,15 @@ G_BEGIN_DECLS
  * @LOOP_ERROR_CLOSED: the loop, server or transport is closed
  * @LOOP_ERROR_RUNNING: the loop is running already, or another loop runs on this thread
  * @LOOP_ERROR_STOPPED: the loop was stopped before the future was done
- * @LOOP_ERROR_INVALID_STATE: the future is not, or is already, done
+ * @LOOP_ERROR_INVALID_STATE: the future is not, or is already, done; the lock is not held
  * @LOOP_ERROR_WRONG_THREAD: the call came from a thread that does not run the loop
  * @LOOP_ERROR_DESCRIPTOR_IN_USE: the file descriptor belongs to a transport
  * @LOOP_ERROR_PROTOCOL_FACTORY: a protocol factory did not return a usable protocol
  * @LOOP_ERROR_SENDFILE_NOT_AVAILABLE: the sendfile system call cannot serve these files
+ * @LOOP_ERROR_BROKEN_BARRIER: the barrier was aborted, or reset while it was waited at
+ * @LOOP_ERROR_QUEUE_EMPTY: the queue has no item
+ * @LOOP_ERROR_QUEUE_FULL: the queue has no room for another item
+ * @LOOP_ERROR_QUEUE_SHUT_DOWN: the queue was shut down
  *
  * Error codes in the %LOOP_ERROR domain.
  */
@@ -37,6 +41,10 @@ typedef enum
   LOOP_ERROR_DESCRIPTOR_IN_USE,
   LOOP_ERROR_PROTOCOL_FACTORY,
   LOOP_ERROR_SENDFILE_NOT_AVAILABLE,
+  LOOP_ERROR_BROKEN_BARRIER,
+  LOOP_ERROR_QUEUE_EMPTY,
+  LOOP_ERROR_QUEUE_FULL,
+  LOOP_ERROR_QUEUE_SHUT_DOWN,
 } LoopError;
 
 LOOP_AVAILABLE_IN_1_0

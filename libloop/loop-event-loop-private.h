@@ -77,7 +77,10 @@ struct _LoopEventLoop
   gpointer task_factory; /* or NULL: a LoopTaskFactory */
   gpointer task_factory_data;
   GDestroyNotify task_factory_notify;
+  gpointer executor_port;    /* or NULL: by which the jobs of executors come back */
+  gpointer default_executor; /* or NULL */
   LoopCloseHook close_hooks;
+  struct _LoopSignalWatcher *signal_watcher; /* or NULL: there never was a signal handler */
   LoopMetrics metrics;
 
   gpointer thread; /* the thread in which the loop runs now, or NULL */

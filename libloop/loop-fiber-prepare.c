@@ -7,6 +7,7 @@
 
 #if !defined(LOOP_FIBER_UCONTEXT) && defined(__x86_64__) && !defined(__ILP32__)
 
+/* The nop at its beginning is never run. */
 extern void loop_fiber_begin (void);
 
 LoopFiberContext
@@ -28,13 +29,14 @@ loop_fiber_prepare (void *bottom, void *top, LoopFiberEntry entry, void *data)
   __asm__("fnstcw %0" : "=m"(frame->x87_control));
   frame->r12 = (uintptr_t) entry;
   frame->r13 = (uintptr_t) data;
-  frame->rip = (uintptr_t) loop_fiber_begin;
+  frame->rip = (uintptr_t) loop_fiber_begin + 1;
 
   return frame;
 }
 
 #elif !defined(LOOP_FIBER_UCONTEXT) && defined(__aarch64__)
 
+/* The nop at its beginning is never run. */
 extern void loop_fiber_begin (void);
 
 LoopFiberContext
@@ -45,11 +47,13 @@ loop_fiber_prepare (void *bottom, void *top, LoopFiberEntry entry, void *data)
   {
     uint64_t x29, x30, x19, x20;
     uint64_t rest[16];
+    uint64_t fpcr, padding;
   } * frame;
 
   frame = (void *) ((((uintptr_t) top) & ~(uintptr_t) 15) - sizeof *frame);
   memset (frame, 0, sizeof *frame);
-  frame->x30 = (uintptr_t) loop_fiber_begin;
+  __asm__("mrs %0, fpcr" : "=r"(frame->fpcr));
+  frame->x30 = (uintptr_t) loop_fiber_begin + 4;
   frame->x19 = (uintptr_t) entry;
   frame->x20 = (uintptr_t) data;
 

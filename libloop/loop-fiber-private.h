@@ -8,6 +8,6 @@
 G_BEGIN_DECLS
 
 G_GNUC_INTERNAL
-gboolean loop_fiber_yield (GError **error);
+gboolean loop_fiber_is_closing (LoopFiber *self);
 
 G_END_DECLS

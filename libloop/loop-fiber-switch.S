@@ -6,9 +6,14 @@
  * and the low halves of v8 to v15). All of it is pushed onto the stack that is left, whose
  * pointer is then all there is to remember.
  *
+ * In AArch64 fpcr, which says how to round, belongs to nobody: but it is kept as well, so that
+ * a fiber that changes it and then waits changes it for itself, as on x86-64 and with
+ * ucontext. It is written only when it differs, for that is slow on some processors.
+ *
  * loop_fiber_begin is where a new stack begins: it calls the entry with its data, which
  * loop_fiber_prepare() has put where two of these registers are taken from. It has no caller,
- * and says so to whoever unwinds the stack.
+ * and says so to whoever unwinds the stack. Its first instruction is skipped: debuggers look
+ * for a frame's function just before the address to which it returns.
  */
 
 #if !defined(LOOP_FIBER_UCONTEXT) && defined(__x86_64__) && !defined(__ILP32__)
@@ -85,6 +90,7 @@ loop_fiber_switch:
 loop_fiber_begin:
 	.cfi_startproc
 	.cfi_undefined rip
+	nop
 	endbr64
 	xorl	%ebp, %ebp
 	movq	%r13, %rdi
@@ -103,8 +109,8 @@ loop_fiber_begin:
 loop_fiber_switch:
 	.cfi_startproc
 	hint	#34 /* bti c */
-	sub	sp, sp, #160
-	.cfi_adjust_cfa_offset 160
+	sub	sp, sp, #176
+	.cfi_adjust_cfa_offset 176
 	stp	x29, x30, [sp, #0]
 	.cfi_rel_offset x29, 0
 	.cfi_rel_offset x30, 8
@@ -127,11 +133,18 @@ loop_fiber_switch:
 	stp	d10, d11, [sp, #112]
 	stp	d12, d13, [sp, #128]
 	stp	d14, d15, [sp, #144]
+	mrs	x9, fpcr
+	str	x9, [sp, #160]
 
-	mov	x9, sp
-	str	x9, [x0]
+	mov	x10, sp
+	str	x10, [x0]
 	mov	sp, x1
 
+	ldr	x10, [sp, #160]
+	cmp	x9, x10
+	b.eq	1f
+	msr	fpcr, x10
+1:
 	ldp	x29, x30, [sp, #0]
 	ldp	x19, x20, [sp, #16]
 	ldp	x21, x22, [sp, #32]
@@ -142,8 +155,8 @@ loop_fiber_switch:
 	ldp	d10, d11, [sp, #112]
 	ldp	d12, d13, [sp, #128]
 	ldp	d14, d15, [sp, #144]
-	add	sp, sp, #160
-	.cfi_adjust_cfa_offset -160
+	add	sp, sp, #176
+	.cfi_adjust_cfa_offset -176
 	.cfi_restore x29
 	.cfi_restore x30
 	.cfi_restore x19
@@ -167,6 +180,7 @@ loop_fiber_switch:
 loop_fiber_begin:
 	.cfi_startproc
 	.cfi_undefined x30
+	nop
 	hint	#36 /* bti j */
 	mov	x29, xzr
 	mov	x30, xzr

@@ -8,9 +8,11 @@
 #include "loop-fiber-overflow-private.h"
 #include "loop-fiber-stack-private.h"
 #include "loop-fiber-switch-private.h"
+#include "loop-future-private.h"
 #include "loop-handle-private.h"
 
 #ifdef LOOP_WITH_ASAN
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 #ifdef LOOP_WITH_TSAN
@@ -25,7 +27,9 @@
  * of one.
  *
  * A fiber is not a thread: it runs until it waits, and all fibers of a thread take turns.
- * It stays on the thread on which it was begun.
+ * It stays on the thread on which it was begun. Functions of a language with an
+ * interpreter cannot run in fibers, because the interpreter knows nothing of the switches;
+ * such a language has coroutines of its own.
  *
  * What a fiber has on its stack stays there while it waits. One that is dropped meanwhile
  * is closed: whatever it waits for fails, until it returns.
@@ -155,6 +159,11 @@ run_fiber (void *data)
 static void
 release_stack (LoopFiber *self)
 {
+#ifdef LOOP_WITH_ASAN
+  /* What has not returned has left its marks between variables. */
+  if (self->stack != NULL)
+    ASAN_UNPOISON_MEMORY_REGION (self->stack->bottom, (gsize) (self->stack->top - self->stack->bottom));
+#endif
 #ifdef LOOP_WITH_TSAN
   g_clear_pointer (&self->tsan_fiber, __tsan_destroy_fiber);
 #endif
@@ -303,8 +312,13 @@ loop_fiber_close (LoopCoroutine *coroutine)
     {
       self->is_closing = TRUE;
       if (!check_resumable (self, &error))
-        g_critical ("A fiber that waits was dropped: %s", error->message);
-      else if (resume (self, &awaited, &result, &error) == LOOP_COROUTINE_AWAITING)
+        {
+          g_critical ("A fiber that waits was dropped: %s", error->message);
+          return;
+        }
+
+      resume (self, &awaited, &result, &error);
+      if (self->n_refusals > MAX_REFUSALS)
         g_critical ("Fiber %s goes on waiting while it is being closed", loop_coroutine_get_name (coroutine));
     }
 }
@@ -373,7 +387,7 @@ loop_fiber_init (LoopFiber *self)
 }
 
 /**
- * loop_fiber_new:
+ * loop_fiber_new: (skip)
  * @func: (scope notified) (closure user_data) (destroy notify): the function to run
  * @user_data: data for @func
  * @notify: frees @user_data once @func has returned or will not be called
@@ -457,11 +471,12 @@ loop_fiber_set_stack_size (gsize size)
 static gboolean
 refuse_to_wait (LoopFiber *self, GError **error)
 {
-  /* It seems not to look at the error. There is no way to end it, but to leave it where it is. */
+  /* It seems not to look at the error. There is no way to end it, but to leave it where it is, for good. */
   if (++self->n_refusals > MAX_REFUSALS)
     {
-      self->state = SUSPENDED;
+      self->state = FINISHED;
       switch_to_resumer (self);
+      g_assert_not_reached ();
     }
 
   g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "The fiber is being closed");
@@ -476,7 +491,7 @@ suspend (LoopFiber *self, LoopFuture *future, GError **error)
   if (self->is_closing)
     return refuse_to_wait (self, error);
 
-  self->awaited = future != NULL ? g_object_ref (future) : NULL;
+  self->awaited = g_object_ref (future);
   self->state = SUSPENDED;
   switch_to_resumer (self);
 
@@ -490,6 +505,27 @@ suspend (LoopFiber *self, LoopFuture *future, GError **error)
     }
 
   return TRUE;
+}
+
+static gboolean
+wait (LoopFiber *self, LoopFuture *future, GError **error)
+{
+  /* Who has it may drop it meanwhile. */
+  g_autoptr (LoopFuture) keep G_GNUC_UNUSED = g_object_ref (future);
+
+  do
+    {
+      if (suspend (self, future, error))
+        continue;
+
+      /* The caller cannot know that what it waited for has come all the same. */
+      if (!loop_future_is_pending (future) || self->is_closing)
+        loop_future_give_back (future);
+      return FALSE;
+    }
+  while (loop_future_is_pending (future));
+
+  return loop_future_result (future, NULL, error);
 }
 
 /**
@@ -522,13 +558,10 @@ loop_await (LoopFuture *future, GError **error)
       return FALSE;
     }
 
-  while (!loop_future_done (future))
-    {
-      if (!suspend (self, future, error))
-        return FALSE;
-    }
+  if (!loop_future_is_pending (future))
+    return loop_future_result (future, NULL, error);
 
-  return loop_future_result (future, NULL, error);
+  return wait (self, future, error);
 }
 
 /**
@@ -550,16 +583,16 @@ loop_await (LoopFuture *future, GError **error)
 gboolean
 loop_await_result (LoopFuture *future, GValue *result, GError **error)
 {
-  g_autoptr (LoopFuture) keep = future;
+  g_autoptr (LoopFuture) keep G_GNUC_UNUSED = future;
 
   g_return_val_if_fail (LOOP_IS_FUTURE (future), FALSE);
 
   return loop_await (future, error) && loop_future_result (future, result, error);
 }
 
-/* Lets others have their turn, as asyncio's sleep (0) does. */
+/* Whether whatever it waits for fails from now on. */
 gboolean
-loop_fiber_yield (GError **error)
+loop_fiber_is_closing (LoopFiber *self)
 {
-  return suspend (current_fiber, NULL, error);
+  return self->is_closing;
 }

@@ -38,6 +38,12 @@ struct _LoopFutureClass
   GObjectClass parent_class;
 
   gboolean (*cancel) (LoopFuture *self, const char *message);
+
+  /*
+   * Or NULL. Whoever awaited the future was told that it failed, and will not use the result:
+   * what came with it, such as a lock, goes to the next one. May be called more than once.
+   */
+  void (*give_back) (LoopFuture *self);
 };
 
 G_GNUC_INTERNAL
@@ -59,12 +65,23 @@ void loop_future_fail (LoopFuture *self, GError *exception);
 G_GNUC_INTERNAL
 void loop_future_finish_cancelled (LoopFuture *self, const char *message);
 G_GNUC_INTERNAL
+void loop_future_follow (LoopFuture *self, LoopFuture *other);
+G_GNUC_INTERNAL
 const char *loop_future_state_to_string (LoopFutureState state);
 
 static inline gboolean
 loop_future_is_pending (LoopFuture *self)
 {
   return self->state == LOOP_FUTURE_PENDING;
+}
+
+static inline void
+loop_future_give_back (LoopFuture *self)
+{
+  LoopFutureClass *klass = LOOP_FUTURE_GET_CLASS (self);
+
+  if (klass->give_back != NULL)
+    klass->give_back (self);
 }
 
 G_END_DECLS

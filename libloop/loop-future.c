@@ -344,6 +344,34 @@ loop_future_fail (LoopFuture *self, GError *exception)
   finish (self, LOOP_FUTURE_FINISHED);
 }
 
+/* Ends, unless it is done, as @other has; or as cancelled if that was freed before it was done. */
+void
+loop_future_follow (LoopFuture *self, LoopFuture *other)
+{
+  if (!loop_future_is_pending (self))
+    return;
+
+  if (other == NULL || other->state == LOOP_FUTURE_CANCELLED)
+    {
+      loop_future_finish_cancelled (self, other != NULL ? other->cancel_message : NULL);
+      return;
+    }
+
+  other->is_retrieved = TRUE;
+  if (other->exception != NULL)
+    {
+      loop_future_fail (self, g_error_copy (other->exception));
+      return;
+    }
+
+  if (G_IS_VALUE (&other->result))
+    {
+      g_value_init (&self->result, G_VALUE_TYPE (&other->result));
+      g_value_copy (&other->result, &self->result);
+    }
+  finish (self, LOOP_FUTURE_FINISHED);
+}
+
 const char *
 loop_future_state_to_string (LoopFutureState state)
 {

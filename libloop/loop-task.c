@@ -235,7 +235,7 @@ static void
 loop_closed (LoopCloseHook *hook)
 {
   LoopTask *self = (LoopTask *) ((char *) hook - G_STRUCT_OFFSET (LoopTask, close_hook));
-  g_autoptr (LoopTask) keep = g_object_ref (self);
+  g_autoptr (LoopTask) keep G_GNUC_UNUSED = g_object_ref (self);
   LoopFuture *waiter = self->waiter != NULL ? g_object_ref (self->waiter) : NULL;
 
   report_pending (self);
@@ -375,7 +375,7 @@ loop_event_loop_create_task (LoopEventLoop *self, LoopCoroutine *coroutine)
 }
 
 /**
- * loop_event_loop_spawn:
+ * loop_event_loop_spawn: (skip)
  * @self: an event loop
  * @func: (scope notified) (closure user_data) (destroy notify): the function to run
  * @user_data: data for @func

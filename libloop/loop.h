@@ -11,23 +11,39 @@
 
 #include <libloop/loop-types.h>
 
+#include <libloop/loop-barrier.h>
+#include <libloop/loop-condition.h>
 #include <libloop/loop-connection-options.h>
 #include <libloop/loop-connector.h>
 #include <libloop/loop-coroutine.h>
 #include <libloop/loop-error.h>
 #include <libloop/loop-event-loop.h>
+#include <libloop/loop-event.h>
 #include <libloop/loop-exception-context.h>
+#include <libloop/loop-executor.h>
 #include <libloop/loop-fd-watcher.h>
 #include <libloop/loop-fiber.h>
 #include <libloop/loop-future.h>
+#include <libloop/loop-gather.h>
 #include <libloop/loop-handle.h>
 #include <libloop/loop-inspector.h>
+#include <libloop/loop-lock.h>
 #include <libloop/loop-metrics.h>
 #include <libloop/loop-protocol.h>
+#include <libloop/loop-queue.h>
+#include <libloop/loop-semaphore.h>
 #include <libloop/loop-server-options.h>
 #include <libloop/loop-server.h>
+#include <libloop/loop-shield.h>
+#include <libloop/loop-signal-watcher.h>
+#include <libloop/loop-sleep.h>
+#include <libloop/loop-task-group.h>
 #include <libloop/loop-task.h>
+#include <libloop/loop-timeout.h>
+#include <libloop/loop-thread-pool-executor.h>
 #include <libloop/loop-timer-handle.h>
 #include <libloop/loop-transport.h>
+#include <libloop/loop-wait-for.h>
+#include <libloop/loop-wait.h>
 
 #undef LOOP_INSIDE

@@ -12,6 +12,8 @@
 
 #define BATCH 1000
 #define MAX_PRODUCERS 4
+#define IN_FLIGHT 64
+#define WORKERS 4
 
 static GMainLoop *main_loop;
 static uint64_t goal;
@@ -99,6 +101,56 @@ on_start_producers (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
+/* executor-64: functions on threads, so many at a time; each that is done is
+ * followed by another. */
+
+static GThreadPool *thread_pool;
+static uint64_t submitted;
+
+static void
+submit (gpointer job)
+{
+  g_thread_pool_push (thread_pool, job, NULL);
+  submitted++;
+}
+
+static gboolean
+on_work_done (gpointer user_data)
+{
+  if (++done == goal)
+    finish ();
+  else if (submitted < goal)
+    submit (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+work (gpointer job, gpointer user_data)
+{
+  (void) user_data;
+  bench_pin_once (BENCH_ROLE_DRIVER);
+  g_idle_add (on_work_done, job);
+}
+
+static gboolean
+on_start_submitting (gpointer user_data)
+{
+  guint i;
+
+  (void) user_data;
+  started_at = bench_now_ns ();
+  for (i = 0; i < IN_FLIGHT; i++)
+    submit (&submitted);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+prepare_executor (void)
+{
+  thread_pool = g_thread_pool_new (work, NULL, WORKERS, FALSE, NULL);
+  g_idle_add (on_start_submitting, NULL);
+}
+
 /* lateness: a source with a ready time in microseconds, which is more exact
  * than g_timeout_add(); the poll still rounds up to milliseconds. */
 
@@ -173,6 +225,11 @@ main (int argc, char **argv)
       goal -= goal % n_producers;
       g_idle_add (on_start_producers, NULL);
     }
+  else if (strcmp (mode, "executor-64") == 0)
+    {
+      goal = MAX (IN_FLIGHT, bench_scaled (scale, 100000));
+      prepare_executor ();
+    }
   else if (strcmp (mode, "lateness") == 0)
     {
       goal = bench_scaled (scale, 1000);
@@ -194,6 +251,8 @@ main (int argc, char **argv)
   else
     bench_report_ops (mode, done, finished_at - started_at);
 
+  if (thread_pool != NULL)
+    g_thread_pool_free (thread_pool, FALSE, TRUE);
   g_main_loop_unref (main_loop);
   g_free (lateness);
   return 0;

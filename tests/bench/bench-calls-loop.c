@@ -13,6 +13,8 @@
 #define BATCH 1000
 #define CHUNK 100
 #define MAX_PRODUCERS 4
+#define IN_FLIGHT 64
+#define WORKERS 4
 
 static LoopEventLoop *loop;
 static uint64_t goal;
@@ -180,6 +182,57 @@ prepare_threadsafe (guint threads)
   loop_event_loop_call_soon (loop, on_start_producers, NULL, NULL);
 }
 
+/* executor-64: functions on threads, so many at a time; each that is done is
+ * followed by another. */
+
+static LoopExecutor *executor;
+static uint64_t submitted;
+
+static gboolean
+work (GValue *result, gpointer user_data, GError **error)
+{
+  bench_pin_once (BENCH_ROLE_DRIVER);
+  return TRUE;
+}
+
+static void on_work_done (LoopFuture *future, gpointer user_data);
+
+static void
+submit (void)
+{
+  LoopFuture *future = loop_event_loop_run_in_executor (loop, executor, work, NULL, NULL);
+
+  loop_future_add_done_callback (future, on_work_done, NULL, NULL);
+  g_object_unref (future);
+  submitted++;
+}
+
+static void
+on_work_done (LoopFuture *future, gpointer user_data)
+{
+  if (++done == goal)
+    finish ();
+  else if (submitted < goal)
+    submit ();
+}
+
+static void
+on_start_submitting (gpointer user_data)
+{
+  guint i;
+
+  started_at = bench_now_ns ();
+  for (i = 0; i < IN_FLIGHT; i++)
+    submit ();
+}
+
+static void
+prepare_executor (void)
+{
+  executor = LOOP_EXECUTOR (loop_thread_pool_executor_new (WORKERS, NULL));
+  loop_event_loop_call_soon (loop, on_start_submitting, NULL, NULL);
+}
+
 /* lateness: timers at random times within a second. */
 
 static gint64 *lateness;
@@ -249,6 +302,11 @@ prepare (const char *mode, const char *scale)
       goal = bench_scaled (scale, 2000000);
       prepare_threadsafe (4);
     }
+  else if (strcmp (mode, "executor-64") == 0)
+    {
+      goal = MAX (IN_FLIGHT, bench_scaled (scale, 300000));
+      prepare_executor ();
+    }
   else if (strcmp (mode, "lateness") == 0)
     {
       goal = bench_scaled (scale, 1000);
@@ -285,6 +343,9 @@ main (int argc, char **argv)
   else
     bench_report_ops (mode, done, finished_at - started_at);
 
+  if (executor != NULL)
+    loop_executor_shutdown (executor, TRUE, FALSE);
+  g_clear_object (&executor);
   loop_event_loop_close (loop);
   g_object_unref (loop);
   g_free (timers);

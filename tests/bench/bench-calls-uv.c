@@ -20,6 +20,7 @@
 #define BATCH 1000
 #define CHUNK 100
 #define MAX_PRODUCERS 4
+#define IN_FLIGHT 64
 
 static uv_loop_t loop;
 static uint64_t goal;
@@ -312,6 +313,39 @@ prepare_threadsafe (unsigned int threads, bool array)
   uv_idle_start (&batch[0], on_start_producers);
 }
 
+/* executor-64: functions on threads, so many at a time; each that is done is
+ * followed by another. libuv has four threads by default. */
+
+static uv_work_t works[IN_FLIGHT];
+static uint64_t submitted;
+
+static void
+work (uv_work_t *request)
+{
+  (void) request;
+  bench_pin_once (BENCH_ROLE_DRIVER);
+}
+
+static void
+on_work_done (uv_work_t *request, int status)
+{
+  (void) status;
+  if (++done == goal)
+    finish ();
+  else if (submitted < goal)
+    {
+      uv_queue_work (&loop, request, work, on_work_done);
+      submitted++;
+    }
+}
+
+static void
+prepare_executor (void)
+{
+  for (submitted = 0; submitted < IN_FLIGHT; submitted++)
+    uv_queue_work (&loop, &works[submitted], work, on_work_done);
+}
+
 /* lateness: timers at random times within a second.  A delay is rounded up to
  * the millisecond that libuv takes. */
 
@@ -397,6 +431,13 @@ main (int argc, char **argv)
     {
       goal = bench_scaled (scale, 2000000);
       prepare_threadsafe (4, strstr (mode, "array") != NULL);
+    }
+  else if (strcmp (mode, "executor-64") == 0)
+    {
+      goal = bench_scaled (scale, 300000);
+      if (goal < IN_FLIGHT)
+        goal = IN_FLIGHT;
+      prepare_executor ();
     }
   else if (strcmp (mode, "lateness") == 0)
     {

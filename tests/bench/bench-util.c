@@ -48,6 +48,17 @@ bench_pin (BenchRole role)
     perror ("sched_setaffinity");
 }
 
+/* For threads that are not ours to begin: the first call of each does it. */
+void
+bench_pin_once (BenchRole role)
+{
+  static _Thread_local bool is_pinned;
+
+  if (!is_pinned)
+    bench_pin (role);
+  is_pinned = true;
+}
+
 /* How long the calling thread was runnable without running so far.  Where it
  * is much of a measurement, somebody else had the CPU. */
 uint64_t
@@ -77,6 +88,30 @@ bench_report_ops (const char *mode, uint64_t ops, uint64_t elapsed_ns)
 {
   printf ("{\"mode\": \"%s\", \"ops\": %" PRIu64 ", \"ns_per_op\": %.2f, \"wall_s\": %.6f, \"waited_s\": %.6f}\n", mode,
           ops, (double) elapsed_ns / (double) ops, (double) elapsed_ns / 1e9, (double) bench_waited_ns () / 1e9);
+}
+
+/* The resident memory of the process. */
+uint64_t
+bench_resident_bytes (void)
+{
+  FILE *file = fopen ("/proc/self/statm", "re");
+  uint64_t pages = 0;
+
+  if (file == NULL)
+    return 0;
+  if (fscanf (file, "%*u %" SCNu64, &pages) != 1)
+    pages = 0;
+  fclose (file);
+  return pages * (uint64_t) sysconf (_SC_PAGESIZE);
+}
+
+void
+bench_report_memory (const char *mode, uint64_t ops, uint64_t elapsed_ns, uint64_t bytes)
+{
+  printf ("{\"mode\": \"%s\", \"ops\": %" PRIu64 ", \"ns_per_op\": %.2f, \"bytes_each\": %.1f, \"wall_s\": %.6f, "
+          "\"waited_s\": %.6f}\n",
+          mode, ops, (double) elapsed_ns / (double) ops, (double) bytes / (double) ops, (double) elapsed_ns / 1e9,
+          (double) bench_waited_ns () / 1e9);
 }
 
 static int

@@ -47,6 +47,8 @@ class Benchmark:
 
 
 COST = [("ns_per_op", "ns each", "{:.1f}"), ("wall_s", "wall s", "{:.3f}")]
+PARKED = [("bytes_each", "bytes each", "{:,.0f}"), ("ns_per_op", "ns each", "{:.1f}"),
+          ("wall_s", "wall s", "{:.3f}")]
 LATENESS = [("p50_us", "p50 µs", "{:.0f}"), ("p99_us", "p99 µs", "{:.0f}"),
             ("max_us", "max µs", "{:.0f}"), ("early", "early", "{:.0f}")]
 ECHO = [("rate", "requests/s", "{:,.0f}"), ("user_us", "user µs", "{:.3f}"),
@@ -66,6 +68,13 @@ def calls(mode, **peers):
     """Contenders of a mode; peers: name=(program, mode)."""
     return [Contender("libloop", ["bench-calls-loop", mode])] + [
         Contender(name.replace("_", "-"), list(argv)) for name, argv in peers.items()]
+
+
+def tasks(mode, *peers):
+    """Contenders of a mode of fibers and tasks; peers: "ucontext", "asyncio"."""
+    programs = {"ucontext": "bench-tasks-ucontext", "asyncio": "bench-tasks-asyncio.py"}
+    return [Contender("libloop", ["bench-tasks-loop", mode])] + [
+        Contender(name, [programs[name], mode]) for name in peers]
 
 
 def echo_contenders(*names):
@@ -132,6 +141,43 @@ BENCHMARKS = [
         notes=["uv: uv_async_send and a locked list of allocated nodes; uv-array: a locked pair "
                "of arrays of sufficient size, shown without a bar"])
     for n in (1, 4)
+] + [
+    Benchmark(
+        "fiber-await-ready", "a fiber awaits a future that is done", "calls",
+        tasks("fiber-await-ready", "asyncio"),
+        [Check("ns_per_op", "faster", 1, 2, peer="asyncio")], COST),
+    Benchmark(
+        "fiber-ping-pong", "two fibers wake each other through futures", "calls",
+        tasks("fiber-ping-pong", "ucontext", "asyncio"),
+        [Check("ns_per_op", "faster", 1, peer="ucontext"),
+         Check("ns_per_op", "faster", 5, 10, peer="asyncio")], COST,
+        notes=["each: a future made, one fulfilled, a switch out of a fiber and one into the other",
+               "ucontext: two swapcontext(), as libdex switches, and neither futures nor a loop"]),
+    Benchmark(
+        "fiber-spawn", "fibers that end at once, 1,000 alive at most", "calls",
+        tasks("fiber-spawn", "ucontext", "asyncio"),
+        [Check("ns_per_op", "faster", 2, 5, peer="asyncio")], COST,
+        notes=["ucontext: always the same stack, and no task; shown without a bar"]),
+    Benchmark(
+        "fiber-parked", "100,000 fibers that wait", "calls",
+        tasks("fiber-parked", "asyncio"),
+        [Check("bytes_each", "most", 8192)], PARKED,
+        notes=["each waits for a future of its own; its bytes are the growth of the resident memory, "
+               "the future, the task and a page of its stack among them",
+               "ns each: making, waking and ending it"]),
+    Benchmark(
+        "task-chain-10k", "a chain of 10,000 tasks, each makes and awaits the next", "calls",
+        tasks("task-chain-10k", "asyncio"),
+        [Check("ns_per_op", "faster", 2, 5, peer="asyncio")], COST),
+] + [
+    Benchmark(
+        "executor-64", "run_in_executor, a function that does nothing, 64 in flight", "calls",
+        calls("executor-64", uv=("bench-calls-uv", "executor-64"),
+              glib=("bench-calls-glib", "executor-64")),
+        [Check("ns_per_op", "faster", 1.5, 2, peer="uv"),
+         Check("ns_per_op", "faster", 1.5, 2, peer="glib")], COST,
+        notes=["four threads each, all on the second CPU; uv: uv_queue_work with preallocated "
+               "requests; glib: GThreadPool and g_idle_add"]),
 ] + [
     echo(connections, size) for size in (64, 1024) for connections in (1, 50, 500)
 ] + [

@@ -42,11 +42,18 @@ class Settings:
         return os.path.join(self.build_dir, program)
 
     def is_built(self, contender):
-        return os.access(self.path(contender.argv[0]), os.X_OK) and (
+        return os.access(self.command(contender)[0], os.X_OK) and (
             contender.poll is None or os.access(self.path(contender.poll), os.X_OK))
 
+    def command(self, contender):
+        """A program that was built, or a script that lies beside this one."""
+        program = contender.argv[0]
+        if program.endswith(".py"):
+            return [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), program)]
+        return [self.path(program)]
+
     def argv(self, contender):
-        return [self.path(contender.argv[0])] + contender.argv[1:]
+        return self.command(contender) + contender.argv[1:]
 
     def env(self):
         env = dict(os.environ, XDG_RUNTIME_DIR=self.runtime_dir.name)
@@ -73,7 +80,7 @@ def run_program(settings, argv):
     result = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             env=settings.env(), timeout=150, check=False)
     if result.returncode != 0:
-        raise Failed(f"{os.path.basename(argv[0])} ended with {result.returncode}")
+        raise Failed(f"{' '.join(os.path.basename(word) for word in argv[:2])} ended with {result.returncode}")
     return decode(result.stdout, argv[0])
 
 

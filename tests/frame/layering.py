@@ -18,10 +18,11 @@ ROOMS = [
         exception-context event-loop event-loop-run event-loop-calls event-loop-close event-loop-debug
     """),
     ("readiness", """
-        fd-watcher signal-watcher event-loop-fd event-loop-signal
+        fd-watcher signal-action signal-watcher event-loop-fd event-loop-signal
     """),
     ("futures", """
-        awaitable future task coroutine fiber fiber-switch fiber-prepare fiber-stack fiber-overflow gather wait wait-for shield
+        awaitable future task task-group coroutine composite-future fiber fiber-switch fiber-prepare fiber-stack fiber-overflow gather wait wait-for shield
+        waiter lock event condition semaphore barrier queue queue-items
         sleep timeout async-generator event-loop-future event-loop-task
     """),
     ("transports", """
@@ -38,7 +39,7 @@ ROOMS = [
         event-loop-server event-loop-connection event-loop-sock event-loop-datagram
     """),
     ("offload", """
-        executor thread-pool-executor process-pool-executor child-watcher subprocess
+        executor executor-job thread-pool thread-pool-executor process-pool-executor child-watcher subprocess
         subprocess-transport event-loop-executor event-loop-subprocess
     """),
     ("inspection", """

@@ -145,6 +145,22 @@ test ('timers', () => withLoop (loop => {
   assert (handle.cancelled ());
 }));
 
+// SIGUSR1 and SIGUSR2; JavaScript has neither their names nor kill().
+test ('signals', () => withLoop (loop => {
+  const seen = [];
+  const send = name => GLib.spawn_command_line_sync (`kill -${name} ${new Gio.Credentials ().get_unix_pid ()}`);
+
+  loop.add_signal_handler (10, () => seen.push ('usr1'));
+  loop.add_signal_handler (12, () => seen.push ('usr2'));
+  send ('USR1');
+  runUntil (loop, () => seen.length === 1);
+  send ('USR2');
+  runUntil (loop, () => seen.length === 2);
+  assertEqual (seen.join (), 'usr1,usr2');
+  assert (loop.remove_signal_handler (10));
+  assert (!loop.remove_signal_handler (10));
+}));
+
 test ('errors are thrown', () => {
   const loop = new Loop.EventLoop ();
   let error = null;

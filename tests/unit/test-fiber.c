@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "loop-steps.h"
+#include "loop-futures.h"
 
-#include "loop-error.h"
 #include "loop-fiber.h"
+
+#include <string.h>
 
 /* A fiber by itself, driven by hand through its interface as a coroutine. */
 
@@ -82,6 +83,8 @@ await_deep (Fixture *f, int depth, GError **error)
   volatile char frame[512];
 
   frame[0] = frame[511] = (char) depth;
+  /* Or clang keeps these two only. */
+  __asm__ volatile("" ::"r"(frame) : "memory");
   if (depth == 0 ? !loop_await (f->future, error) : !await_deep (f, depth - 1, error))
     return FALSE;
   ck_assert_int_eq (frame[0], (char) depth);
@@ -104,16 +107,6 @@ await_future (GValue *result, gpointer user_data, GError **error)
   note_step ('>');
 
   return loop_future_result (f->future, result, error);
-}
-
-static void
-set_int (LoopFuture *future, int number)
-{
-  g_auto (GValue) value = G_VALUE_INIT;
-
-  g_value_init (&value, G_TYPE_INT);
-  g_value_set_int (&value, number);
-  ck_assert (loop_future_set_result (future, &value, NULL));
 }
 
 START_TEST (test_awaits)
@@ -208,6 +201,12 @@ START_TEST (test_closed)
 }
 END_TEST
 
+static void
+note_fixture (gpointer data)
+{
+  note_step ('F');
+}
+
 static gboolean
 await_whatever_happens (GValue *result, gpointer user_data, GError **error)
 {
@@ -224,7 +223,58 @@ START_TEST (test_closed_but_goes_on)
   g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
   g_autoptr (LoopFuture) future = loop_event_loop_create_future (loop);
   Fixture f = { loop, future, 0 };
-  LoopFiber *fiber = loop_fiber_new (await_whatever_happens, &f, NULL);
+  LoopFiber *fiber = loop_fiber_new (await_whatever_happens, &f, note_fixture);
+  GValue result = G_VALUE_INIT;
+  LoopFuture *awaited;
+
+  loop_coroutine_send (LOOP_COROUTINE (fiber), &awaited, &result, NULL);
+  g_object_unref (awaited);
+  loop_check_expect_critical ("*goes on waiting while it is being closed*");
+  loop_coroutine_close (LOOP_COROUTINE (fiber));
+  ck_assert_int_gt (f.depth, 100);
+  check_steps ("F");
+
+  /* It is over, though it has not returned. */
+  ck_assert_int_eq (loop_coroutine_send (LOOP_COROUTINE (fiber), &awaited, &result, NULL), LOOP_COROUTINE_RAISED);
+  g_object_unref (fiber);
+  check_steps ("");
+}
+END_TEST
+
+/* Away from the frames that wait, with variables that a sanitizer sets apart from each other. */
+static gboolean
+await_in_frames (GValue *result, gpointer user_data, GError **error)
+{
+  Fixture *f = user_data;
+  char *volatile heap;
+  char frame[3000];
+
+  memset (frame, 1, sizeof frame);
+  heap = frame;
+  if (--f->depth > 0)
+    return await_in_frames (result, user_data, error) && heap[10] == 1;
+
+  return await_whatever_happens (result, user_data, error);
+}
+
+static gboolean
+fill_large_frame (GValue *result, gpointer user_data, GError **error)
+{
+  char *volatile frame = g_alloca (80 * 1024);
+
+  memset (frame, 2, 80 * 1024);
+
+  return frame[1000] == 2;
+}
+
+/* The next fiber finds nothing on a stack of what another has left there. */
+START_TEST (test_stack_of_one_that_went_on)
+{
+  g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
+  g_autoptr (LoopFuture) future = loop_event_loop_create_future (loop);
+  g_autoptr (LoopFiber) next = loop_fiber_new (fill_large_frame, NULL, NULL);
+  Fixture f = { loop, future, 20 };
+  LoopFiber *fiber = loop_fiber_new (await_in_frames, &f, NULL);
   GValue result = G_VALUE_INIT;
   LoopFuture *awaited;
 
@@ -232,7 +282,8 @@ START_TEST (test_closed_but_goes_on)
   g_object_unref (awaited);
   loop_check_expect_critical ("*goes on waiting while it is being closed*");
   g_object_unref (fiber);
-  ck_assert_int_gt (f.depth, 100);
+
+  ck_assert_int_eq (loop_coroutine_send (LOOP_COROUTINE (next), &awaited, &result, NULL), LOOP_COROUTINE_RETURNED);
 }
 END_TEST
 
@@ -274,6 +325,59 @@ START_TEST (test_nested)
 
   ck_assert_int_eq (loop_coroutine_send (LOOP_COROUTINE (outer), &awaited, &result, NULL), LOOP_COROUTINE_RETURNED);
   ck_assert_int_eq (g_value_get_int (&result), 7);
+}
+END_TEST
+
+/* Resumes a fiber, which waits, and waits itself. */
+static gboolean
+send_and_wait (GValue *result, gpointer user_data, GError **error)
+{
+  LoopFiber *inner = user_data;
+  g_autoptr (LoopFuture) awaited = NULL;
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  if (loop_coroutine_send (LOOP_COROUTINE (inner), &awaited, &value, error) != LOOP_COROUTINE_AWAITING)
+    return g_value_get_int (&value) == 42;
+
+  return loop_await (awaited, error);
+}
+
+/* A fiber is resumed by another than the one that began it, and by none. */
+START_TEST (test_nested_waits)
+{
+  g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
+  g_autoptr (LoopFuture) future = loop_event_loop_create_future (loop);
+  Fixture f = { loop, future, 5 };
+  g_autoptr (LoopFiber) inner = loop_fiber_new (await_future, &f, NULL);
+  LoopFiber *outer[4];
+  GValue result = G_VALUE_INIT;
+  LoopFuture *awaited;
+
+  for (int i = 0; i < 3; i++)
+    {
+      outer[i] = loop_fiber_new (send_and_wait, inner, NULL);
+      ck_assert_int_eq (loop_coroutine_send (LOOP_COROUTINE (outer[i]), &awaited, &result, NULL),
+                        LOOP_COROUTINE_AWAITING);
+      ck_assert_ptr_eq (awaited, future);
+      g_object_unref (awaited);
+      ck_assert_int_eq (loop_coroutine_send (LOOP_COROUTINE (inner), &awaited, &result, NULL), LOOP_COROUTINE_AWAITING);
+      g_object_unref (awaited);
+    }
+  check_steps ("<");
+
+  /* The one that began it ends first, and one that waits is dropped. */
+  g_object_unref (outer[1]);
+  set_int (future, 42);
+  ck_assert_int_eq (loop_coroutine_send (LOOP_COROUTINE (outer[0]), &awaited, &result, NULL), LOOP_COROUTINE_RETURNED);
+  check_steps ("");
+  outer[3] = loop_fiber_new (send_and_wait, inner, NULL);
+  ck_assert_int_eq (loop_coroutine_send (LOOP_COROUTINE (outer[3]), &awaited, &result, NULL), LOOP_COROUTINE_RETURNED);
+  check_steps (">");
+  ck_assert_int_eq (loop_coroutine_send (LOOP_COROUTINE (outer[2]), &awaited, &result, NULL), LOOP_COROUTINE_RETURNED);
+
+  g_object_unref (outer[0]);
+  g_object_unref (outer[2]);
+  g_object_unref (outer[3]);
 }
 END_TEST
 
@@ -349,7 +453,6 @@ START_TEST (test_many)
     N = 2000
   };
   g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
-  g_autoptr (LoopFuture) future = loop_event_loop_create_future (loop);
   g_autofree Fixture *fixtures = g_new0 (Fixture, N);
   g_autoptr (GPtrArray) fibers = g_ptr_array_new_with_free_func (g_object_unref);
   GValue result = G_VALUE_INIT;
@@ -382,7 +485,9 @@ LOOP_TEST_MAIN ("fiber",
                 test_thrown_into,
                 test_closed,
                 test_closed_but_goes_on,
+                test_stack_of_one_that_went_on,
                 test_nested,
+                test_nested_waits,
                 test_await_outside,
                 test_stays_on_its_thread,
                 test_many)

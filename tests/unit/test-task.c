@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "loop-steps.h"
+#include "loop-futures.h"
 
-#include "loop-error.h"
 #include "loop-exception-context.h"
 #include "loop-task.h"
 
@@ -15,22 +14,6 @@ typedef struct
   LoopTask *task;
   int n;
 } Fixture;
-
-static void
-set_int (LoopFuture *future, int number)
-{
-  g_auto (GValue) value = G_VALUE_INIT;
-
-  g_value_init (&value, G_TYPE_INT);
-  g_value_set_int (&value, number);
-  ck_assert (loop_future_set_result (future, &value, NULL));
-}
-
-static void
-set_future (gpointer data)
-{
-  set_int (data, 5);
-}
 
 /* Waits for the future, and returns one more than its result. */
 static gboolean
@@ -65,7 +48,7 @@ START_TEST (test_runs)
   check_steps ("");
   run_once (loop);
   check_steps ("<");
-  loop_event_loop_call_soon (loop, set_future, future, NULL);
+  loop_event_loop_call_soon (loop, set_five, future, NULL);
   ck_assert (loop_event_loop_run_until_complete (loop, LOOP_FUTURE (task), &result, NULL));
   check_steps (">");
   ck_assert_int_eq (g_value_get_int (&result), 6);
@@ -127,7 +110,7 @@ START_TEST (test_awaits_task)
   g_auto (GValue) result = G_VALUE_INIT;
 
   f.task = loop_event_loop_spawn (loop, await_task, &f, NULL);
-  loop_event_loop_call_later (loop, 0.01, set_future, future, NULL);
+  loop_event_loop_call_later (loop, 0.01, set_five, future, NULL);
   ck_assert (loop_event_loop_run_until_complete (loop, LOOP_FUTURE (f.task), &result, NULL));
   ck_assert_int_eq (g_value_get_int (&result), 6);
   ck_assert_ptr_null (loop_event_loop_get_current_task (loop));
@@ -188,7 +171,7 @@ START_TEST (test_names)
 
   set_int (future, 1);
   run_once (loop);
-  take_steps ();
+  g_free (take_steps ());
 }
 END_TEST
 
@@ -216,7 +199,7 @@ START_TEST (test_all_tasks)
   run_once (loop);
   done = loop_event_loop_all_tasks (loop);
   ck_assert_uint_eq (done->len, 0);
-  take_steps ();
+  g_free (take_steps ());
 }
 END_TEST
 
@@ -263,7 +246,7 @@ START_TEST (test_factory)
   check_steps ("B");
   set_int (future, 1);
   run_once (loop);
-  take_steps ();
+  g_free (take_steps ());
 }
 END_TEST
 
@@ -288,7 +271,7 @@ START_TEST (test_dropped)
   run_once (loop);
   check_steps ("<");
 
-  /* Its fiber has no reference of its own: it is only being told of the future. */
+  /* While the fiber waits, it keeps the future, and that the task. */
   g_object_unref (future);
   check_steps ("");
   loop_event_loop_close (loop);

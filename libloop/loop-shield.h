@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <libloop/loop-future.h>
+
+G_BEGIN_DECLS
+
+LOOP_AVAILABLE_IN_1_0
+LoopFuture *loop_shield (LoopFuture *future);
+
+G_END_DECLS

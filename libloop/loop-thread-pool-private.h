@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include "loop-executor-job-private.h"
+
+#include <pthread.h>
+
+G_BEGIN_DECLS
+
+typedef struct _LoopThreadPool LoopThreadPool;
+
+/* Jobs in a doubly linked list, so that one can be withdrawn. */
+typedef struct
+{
+  LoopExecutorJob *first;
+  LoopExecutorJob *last;
+  guint length;
+} LoopJobQueue;
+
+/* A thread. It lasts as long as the pool, so that whoever wakes it need not hold the lock. */
+typedef struct _LoopWorker LoopWorker;
+struct _LoopWorker
+{
+  LoopThreadPool *pool;
+  LoopWorker *next;
+  GThread *thread;
+  pthread_cond_t wakeup;
+
+  /* Among those that sleep, or are about to. */
+  LoopWorker *prev_sleeper;
+  LoopWorker *next_sleeper;
+  gboolean is_woken;
+
+  LoopExecutorPort *port; /* to which its last job went, unless it sleeps */
+};
+
+/*
+ * The threads of an executor and the jobs that wait for them. Each thread has a reference.
+ *
+ * A thread that has nothing to do is put among the sleepers before it hands back its last job:
+ * who knows of the result knows of an idle thread as well. A sleeper is woken for a new job
+ * only if none is on its way already, as that one wakes the next when there is still more to do;
+ * the one that fell asleep last is woken first.
+ */
+struct _LoopThreadPool
+{
+  gatomicrefcount ref_count;
+  guint max_workers;
+  gboolean may_spin;
+  char *name_prefix;
+
+  /* The rest is under the lock. */
+  guint8 cache_line_padding[64];
+  pthread_mutex_t mutex;
+  LoopJobQueue queue;
+  LoopWorker *sleepers;
+  LoopWorker *spinner; /* the one of them that looks for jobs for a while before it sleeps; or NULL */
+  guint n_sleeping;
+  guint n_waking; /* woken or started, and not at the queue yet */
+  guint n_workers;
+  guint n_started; /* ever */
+  gboolean is_shut_down;
+  pthread_cond_t all_gone;
+  LoopWorker *workers;  /* all that were ever started */
+  LoopJobQueue waiters; /* jobs that are completed when no worker is left */
+  guint n_joiners;      /* threads that wait in a shutdown */
+  GThread *last_gone;   /* not joined yet, but has joined those before */
+};
+
+/* For whoever looks at a pool from outside. */
+typedef struct
+{
+  guint n_workers;
+  guint n_idle;
+  guint queue_depth;
+} LoopThreadPoolCounts;
+
+G_GNUC_INTERNAL
+LoopThreadPool *loop_thread_pool_new (guint max_workers, const char *name_prefix);
+G_GNUC_INTERNAL
+void loop_thread_pool_unref (LoopThreadPool *self);
+G_GNUC_INTERNAL
+LoopFuture *loop_thread_pool_submit (LoopThreadPool *self,
+                                     LoopEventLoop *loop,
+                                     LoopExecutorFunc func,
+                                     gpointer user_data,
+                                     GDestroyNotify notify);
+G_GNUC_INTERNAL
+void loop_thread_pool_shutdown (LoopThreadPool *self, gboolean wait, gboolean cancel_futures);
+G_GNUC_INTERNAL
+LoopFuture *loop_thread_pool_shutdown_async (LoopThreadPool *self, LoopEventLoop *loop, const char *name);
+G_GNUC_INTERNAL
+LoopThreadPoolCounts loop_thread_pool_get_counts (LoopThreadPool *self);
+G_GNUC_INTERNAL
+void loop_thread_pool_join (LoopThreadPool *self);
+
+G_END_DECLS

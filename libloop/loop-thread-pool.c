@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "loop-thread-pool-private.h"
+
+/* The pool of which the calling thread is a worker. */
+static __thread LoopThreadPool *current_pool __attribute__ ((tls_model ("initial-exec")));
+
+#ifdef __GLIBC__
+#define MUTEX_TYPE PTHREAD_MUTEX_ADAPTIVE_NP
+#else
+#define MUTEX_TYPE PTHREAD_MUTEX_DEFAULT
+#endif
+
+/* About a microsecond. */
+#define MAX_SPINS 50
+
+static inline void
+relax (void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause ();
+#elif defined(__aarch64__)
+  __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
+/* Only with the lock, but read without it as well. */
+static inline void
+job_queue_set_length (LoopJobQueue *self, guint length)
+{
+  __atomic_store_n (&self->length, length, __ATOMIC_RELAXED);
+}
+
+static void
+job_queue_push (LoopJobQueue *self, LoopExecutorJob *job)
+{
+  job->next = NULL;
+  job->prev = self->last;
+  if (self->last != NULL)
+    self->last->next = job;
+  else
+    self->first = job;
+  self->last = job;
+  job_queue_set_length (self, self->length + 1);
+  job->is_queued = TRUE;
+}
+
+static void
+job_queue_remove (LoopJobQueue *self, LoopExecutorJob *job)
+{
+  if (job->prev != NULL)
+    job->prev->next = job->next;
+  else
+    self->first = job->next;
+  if (job->next != NULL)
+    job->next->prev = job->prev;
+  else
+    self->last = job->prev;
+  job_queue_set_length (self, self->length - 1);
+  job->is_queued = FALSE;
+}
+
+static LoopExecutorJob *
+job_queue_pop (LoopJobQueue *self)
+{
+  LoopExecutorJob *job = self->first;
+
+  if (job != NULL)
+    job_queue_remove (self, job);
+
+  return job;
+}
+
+static LoopExecutorJob *
+job_queue_steal_all (LoopJobQueue *self)
+{
+  LoopExecutorJob *jobs = self->first;
+
+  for (LoopExecutorJob *job = jobs; job != NULL; job = job->next)
+    job->is_queued = FALSE;
+  self->first = self->last = NULL;
+  job_queue_set_length (self, 0);
+
+  return jobs;
+}
+
+static void
+complete_all (LoopExecutorJob *jobs, LoopExecutorJobOutcome outcome)
+{
+  LoopExecutorPort *port = NULL;
+
+  while (jobs != NULL)
+    {
+      LoopExecutorJob *next = jobs->next;
+
+      jobs->outcome = outcome;
+      loop_executor_job_complete (jobs, &port);
+      jobs = next;
+    }
+  g_clear_pointer (&port, loop_executor_port_unref);
+}
+
+static LoopThreadPool *
+pool_ref (LoopThreadPool *self)
+{
+  g_atomic_ref_count_inc (&self->ref_count);
+
+  return self;
+}
+
+void
+loop_thread_pool_unref (LoopThreadPool *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+
+  g_assert (self->n_workers == 0 && self->queue.length == 0 && self->waiters.length == 0);
+
+  for (LoopWorker *worker = self->workers; worker != NULL;)
+    {
+      LoopWorker *next = worker->next;
+
+      pthread_cond_destroy (&worker->wakeup);
+      g_free (worker);
+      worker = next;
+    }
+
+  g_clear_pointer (&self->last_gone, g_thread_unref);
+  pthread_cond_destroy (&self->all_gone);
+  pthread_mutex_destroy (&self->mutex);
+  g_free (self->name_prefix);
+  g_free (self);
+}
+
+LoopThreadPool *
+loop_thread_pool_new (guint max_workers, const char *name_prefix)
+{
+  LoopThreadPool *self = g_new0 (LoopThreadPool, 1);
+  pthread_mutexattr_t attributes;
+
+  g_atomic_ref_count_init (&self->ref_count);
+  self->max_workers = max_workers;
+  self->name_prefix = g_strdup (name_prefix);
+  self->may_spin = g_get_num_processors () > 1;
+  pthread_mutexattr_init (&attributes);
+  /* It is held for some nanoseconds: to wait for it takes less than to fall asleep. */
+  pthread_mutexattr_settype (&attributes, MUTEX_TYPE);
+  pthread_mutex_init (&self->mutex, &attributes);
+  pthread_mutexattr_destroy (&attributes);
+  pthread_cond_init (&self->all_gone, NULL);
+
+  return self;
+}
+
+LoopThreadPoolCounts
+loop_thread_pool_get_counts (LoopThreadPool *self)
+{
+  LoopThreadPoolCounts counts;
+  guint n_free;
+
+  pthread_mutex_lock (&self->mutex);
+  /* A thread on its way to a job that waits is not idle, wherever it has got to. */
+  n_free = self->n_sleeping + self->n_waking;
+  counts.n_idle = n_free > self->queue.length ? n_free - self->queue.length : 0;
+  counts.n_workers = self->n_workers;
+  counts.queue_depth = self->queue.length;
+  pthread_mutex_unlock (&self->mutex);
+
+  return counts;
+}
+
+/* --- Workers ---------------------------------------------------------------------------------- */
+
+static void
+fall_asleep (LoopWorker *self)
+{
+  LoopThreadPool *pool = self->pool;
+
+  __atomic_store_n (&self->is_woken, FALSE, __ATOMIC_RELAXED);
+  self->prev_sleeper = NULL;
+  self->next_sleeper = pool->sleepers;
+  if (self->next_sleeper != NULL)
+    self->next_sleeper->prev_sleeper = self;
+  pool->sleepers = self;
+  pool->n_sleeping++;
+
+  if (pool->spinner == NULL && pool->may_spin)
+    pool->spinner = self;
+}
+
+static void
+get_up (LoopWorker *self)
+{
+  LoopThreadPool *pool = self->pool;
+
+  if (self->prev_sleeper != NULL)
+    self->prev_sleeper->next_sleeper = self->next_sleeper;
+  else
+    pool->sleepers = self->next_sleeper;
+  if (self->next_sleeper != NULL)
+    self->next_sleeper->prev_sleeper = self->prev_sleeper;
+  pool->n_sleeping--;
+  if (pool->spinner == self)
+    pool->spinner = NULL;
+}
+
+/* With the lock. */
+static void
+wake_up (LoopWorker *self)
+{
+  get_up (self);
+  __atomic_store_n (&self->is_woken, TRUE, __ATOMIC_RELAXED);
+  self->pool->n_waking++;
+}
+
+/*
+ * Chooses a sleeper for a job that waits, if there is no worker on its way to it.
+ *
+ * Returns: (nullable): a worker to be signalled, with or without the lock
+ */
+static LoopWorker *
+choose_sleeper (LoopThreadPool *self)
+{
+  LoopWorker *worker = self->spinner != NULL ? self->spinner : self->sleepers;
+
+  if (worker == NULL || self->n_waking > 0 || self->queue.length == 0)
+    return NULL;
+
+  wake_up (worker);
+
+  return worker;
+}
+
+static void
+signal_worker (LoopWorker *worker)
+{
+  if (worker != NULL)
+    pthread_cond_signal (&worker->wakeup);
+}
+
+/* A little later there may be a job again, and a system call less to get to it. */
+static void
+spin (LoopWorker *self)
+{
+  LoopThreadPool *pool = self->pool;
+
+  for (int i = 0; i < MAX_SPINS; i++)
+    {
+      if (__atomic_load_n (&self->is_woken, __ATOMIC_RELAXED) ||
+          __atomic_load_n (&pool->queue.length, __ATOMIC_RELAXED) > 0)
+        return;
+      relax ();
+    }
+}
+
+/* Sleeps until it is woken, or finds a job without. With the lock. */
+static void
+sleep_until_woken (LoopWorker *self)
+{
+  LoopThreadPool *pool = self->pool;
+
+  if (pool->spinner == self)
+    pool->spinner = NULL;
+
+  if (self->port != NULL && !self->is_woken && pool->queue.length == 0)
+    {
+      LoopExecutorPort *port = g_steal_pointer (&self->port);
+
+      /* It is not to be kept for as long as the worker sleeps. */
+      pthread_mutex_unlock (&pool->mutex);
+      loop_executor_port_unref (port);
+      pthread_mutex_lock (&pool->mutex);
+    }
+
+  while (!self->is_woken && pool->queue.length == 0)
+    pthread_cond_wait (&self->wakeup, &pool->mutex);
+
+  if (self->is_woken)
+    pool->n_waking--;
+  else
+    get_up (self);
+}
+
+/*
+ * The last one to go tells those who wait for all to be gone. For them each joins the one that
+ * went before it, so that the last is left for them to join; if there is nobody, none is joined.
+ */
+static void
+go_away (LoopWorker *self)
+{
+  LoopThreadPool *pool = self->pool;
+  GThread *thread = g_steal_pointer (&self->thread);
+  GThread *previous = NULL;
+  LoopExecutorJob *waiters = NULL;
+
+  pthread_mutex_lock (&pool->mutex);
+  if (pool->n_joiners > 0 || pool->waiters.length > 0)
+    {
+      previous = pool->last_gone;
+      pool->last_gone = g_steal_pointer (&thread);
+    }
+  if (previous != NULL)
+    {
+      pthread_mutex_unlock (&pool->mutex);
+      g_thread_join (previous);
+      pthread_mutex_lock (&pool->mutex);
+    }
+  if (--pool->n_workers == 0)
+    {
+      waiters = job_queue_steal_all (&pool->waiters);
+      pthread_cond_broadcast (&pool->all_gone);
+    }
+  pthread_mutex_unlock (&pool->mutex);
+
+  g_clear_pointer (&thread, g_thread_unref);
+  complete_all (waiters, LOOP_EXECUTOR_JOB_RETURNED);
+  loop_thread_pool_unref (pool);
+}
+
+static gpointer
+work (gpointer data)
+{
+  LoopWorker *self = data;
+  LoopThreadPool *pool = self->pool;
+  LoopExecutorJob *done = NULL;
+
+  current_pool = pool;
+  pthread_mutex_lock (&pool->mutex);
+  pool->n_waking--;
+
+  for (;;)
+    {
+      LoopExecutorJob *job = job_queue_pop (&pool->queue);
+      LoopWorker *other = choose_sleeper (pool);
+      gboolean may_spin;
+
+      if (job == NULL)
+        {
+          if (pool->is_shut_down)
+            break;
+          fall_asleep (self);
+        }
+      may_spin = pool->spinner == self;
+      pthread_mutex_unlock (&pool->mutex);
+
+      signal_worker (other);
+      if (done != NULL)
+        loop_executor_job_complete (done, &self->port);
+      if (job != NULL)
+        loop_executor_job_run (job);
+      else if (may_spin)
+        spin (self);
+      done = job;
+
+      pthread_mutex_lock (&pool->mutex);
+      if (job == NULL)
+        sleep_until_woken (self);
+    }
+
+  pthread_mutex_unlock (&pool->mutex);
+  if (done != NULL)
+    loop_executor_job_complete (done, &self->port);
+  g_clear_pointer (&self->port, loop_executor_port_unref);
+  go_away (self);
+
+  return NULL;
+}
+
+/* Starts a thread when there are more jobs than threads to take them. With the lock. */
+static gboolean
+start_worker (LoopThreadPool *self, GError **error)
+{
+  g_autofree char *name = NULL;
+  LoopWorker *worker;
+
+  if (self->queue.length <= self->n_sleeping + self->n_waking || self->n_workers >= self->max_workers)
+    return TRUE;
+
+  name = g_strdup_printf ("%s_%u", self->name_prefix, self->n_started);
+  worker = g_new0 (LoopWorker, 1);
+  worker->pool = pool_ref (self);
+  pthread_cond_init (&worker->wakeup, NULL);
+  worker->thread = g_thread_try_new (name, work, worker, error);
+  if (worker->thread == NULL)
+    {
+      pthread_cond_destroy (&worker->wakeup);
+      g_free (worker);
+      g_atomic_ref_count_dec (&self->ref_count);
+      return FALSE;
+    }
+
+  worker->next = self->workers;
+  self->workers = worker;
+  self->n_workers++;
+  self->n_started++;
+  self->n_waking++;
+
+  return TRUE;
+}
+
+/* --- Submitting and shutting down ------------------------------------------------------------- */
+
+static gboolean
+withdraw (LoopExecutorJob *job)
+{
+  LoopThreadPool *self = job->owner;
+  gboolean is_queued;
+
+  pthread_mutex_lock (&self->mutex);
+  is_queued = job->is_queued;
+  if (is_queued)
+    job_queue_remove (job->func != NULL ? &self->queue : &self->waiters, job);
+  pthread_mutex_unlock (&self->mutex);
+
+  return is_queued;
+}
+
+static void
+unref_owner (gpointer owner)
+{
+  loop_thread_pool_unref (owner);
+}
+
+static const LoopExecutorJobClass job_class = {
+  .withdraw = withdraw,
+  .unref_owner = unref_owner,
+};
+
+/* Returns: %FALSE if there is no thread for the job, and none can be started */
+static gboolean
+enqueue (LoopThreadPool *self, LoopExecutorJob *job, LoopWorker **sleeper, GError **error)
+{
+  g_autoptr (GError) local_error = NULL;
+
+  if (self->is_shut_down)
+    {
+      g_set_error_literal (error, LOOP_ERROR, LOOP_ERROR_CLOSED,
+                           "Cannot submit a function after the executor was shut down");
+      return FALSE;
+    }
+
+  job_queue_push (&self->queue, job);
+  if (!start_worker (self, &local_error) && self->n_workers == 0)
+    {
+      job_queue_remove (&self->queue, job);
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return FALSE;
+    }
+  *sleeper = choose_sleeper (self);
+
+  return TRUE;
+}
+
+LoopFuture *
+loop_thread_pool_submit (LoopThreadPool *self,
+                         LoopEventLoop *loop,
+                         LoopExecutorFunc func,
+                         gpointer user_data,
+                         GDestroyNotify notify)
+{
+  LoopExecutorJob *job =
+      loop_executor_job_new (loop, "run_in_executor", &job_class, pool_ref (self), func, user_data, notify);
+  LoopFuture *future = g_object_ref (job->future);
+  LoopWorker *sleeper = NULL;
+  GError *error = NULL;
+
+  pthread_mutex_lock (&self->mutex);
+  enqueue (self, job, &sleeper, &error);
+  pthread_mutex_unlock (&self->mutex);
+
+  if (error != NULL)
+    loop_executor_job_refuse (job, error);
+  else
+    signal_worker (sleeper);
+
+  return future;
+}
+
+/* With the lock. */
+static void
+begin_shutdown (LoopThreadPool *self)
+{
+  self->is_shut_down = TRUE;
+
+  while (self->sleepers != NULL)
+    {
+      LoopWorker *worker = self->sleepers;
+
+      wake_up (worker);
+      pthread_cond_signal (&worker->wakeup);
+    }
+}
+
+/* Waits for the end of the last thread, which is near once the pool has no workers. */
+void
+loop_thread_pool_join (LoopThreadPool *self)
+{
+  GThread *last = NULL;
+
+  pthread_mutex_lock (&self->mutex);
+  if (self->n_workers == 0)
+    last = g_steal_pointer (&self->last_gone);
+  pthread_mutex_unlock (&self->mutex);
+
+  if (last != NULL)
+    g_thread_join (last);
+}
+
+void
+loop_thread_pool_shutdown (LoopThreadPool *self, gboolean wait, gboolean cancel_futures)
+{
+  LoopExecutorJob *cancelled = NULL;
+
+  if (wait && current_pool == self)
+    {
+      g_critical ("A thread of an executor cannot wait for the executor to be shut down");
+      wait = FALSE;
+    }
+
+  pthread_mutex_lock (&self->mutex);
+  begin_shutdown (self);
+  self->n_joiners += wait ? 1 : 0;
+  if (cancel_futures)
+    cancelled = job_queue_steal_all (&self->queue);
+  pthread_mutex_unlock (&self->mutex);
+
+  complete_all (cancelled, LOOP_EXECUTOR_JOB_CANCELLED);
+
+  if (!wait)
+    return;
+
+  pthread_mutex_lock (&self->mutex);
+  while (self->n_workers > 0)
+    pthread_cond_wait (&self->all_gone, &self->mutex);
+  self->n_joiners--;
+  pthread_mutex_unlock (&self->mutex);
+  loop_thread_pool_join (self);
+}
+
+/*
+ * Shuts the pool down, as loop_thread_pool_shutdown().
+ *
+ * Returns: (transfer full): a future that is done when no worker is left
+ */
+LoopFuture *
+loop_thread_pool_shutdown_async (LoopThreadPool *self, LoopEventLoop *loop, const char *name)
+{
+  LoopExecutorJob *job = loop_executor_job_new (loop, name, &job_class, pool_ref (self), NULL, NULL, NULL);
+  LoopFuture *future = g_object_ref (job->future);
+  gboolean has_workers;
+
+  pthread_mutex_lock (&self->mutex);
+  begin_shutdown (self);
+  has_workers = self->n_workers > 0;
+  if (has_workers)
+    job_queue_push (&self->waiters, job);
+  pthread_mutex_unlock (&self->mutex);
+
+  if (!has_workers)
+    loop_executor_job_refuse (job, NULL);
+
+  return future;
+}

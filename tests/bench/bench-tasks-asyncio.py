@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Coroutines and tasks of Python's asyncio: what bench-tasks-loop.c does with fibers."""
+
+import asyncio
+import json
+import os
+import resource
+import signal
+import sys
+import time
+
+ALIVE = 1000
+CHAIN = 10000
+
+
+async def await_ready(goal):
+    future = asyncio.get_running_loop().create_future()
+    future.set_result(0)
+    for _ in range(goal):
+        await future
+
+
+async def ping_pong(goal):
+    loop = asyncio.get_running_loop()
+    turns = [None, None]
+    done = 0
+
+    async def play(me):
+        nonlocal done
+        while done < goal:
+            mine = turns[me] = loop.create_future()
+            done += 1
+            if turns[1 - me] is not None:
+                turns[1 - me].set_result(0)
+            await mine
+        if not turns[1 - me].done():
+            turns[1 - me].set_result(0)
+
+    await asyncio.gather(play(0), play(1))
+
+
+async def spawn(goal):
+    loop = asyncio.get_running_loop()
+
+    async def run_and_end():
+        nonlocal left
+        left -= 1
+        if left == 0:
+            batch_ended.set_result(0)
+
+    for _ in range(0, goal, ALIVE):
+        left = ALIVE
+        batch_ended = loop.create_future()
+        tasks = [loop.create_task(run_and_end()) for _ in range(ALIVE)]
+        await batch_ended
+        del tasks
+
+
+def resident_bytes():
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+async def parked(goal):
+    loop = asyncio.get_running_loop()
+    before = resident_bytes()
+
+    async def wait_for(future):
+        await future
+
+    futures = [loop.create_future() for _ in range(goal)]
+    tasks = [loop.create_task(wait_for(future)) for future in futures]
+    await asyncio.sleep(0)
+    after = resident_bytes()
+    for future in futures:
+        future.set_result(0)
+    await tasks[-1]
+    return {"bytes_each": (after - before) / goal}
+
+
+async def chain(goal):
+    loop = asyncio.get_running_loop()
+
+    async def await_next(depth):
+        if depth < CHAIN:
+            await loop.create_task(await_next(depth + 1))
+
+    for _ in range(0, goal, CHAIN):
+        await loop.create_task(await_next(1))
+
+
+# What to run, how often, and of how many it is a multiple.
+MODES = {
+    "fiber-await-ready": (await_ready, 2000000, 1),
+    "fiber-ping-pong": (ping_pong, 200000, 1),
+    "fiber-spawn": (spawn, 200000, ALIVE),
+    "fiber-parked": (parked, 100000, 1),
+    "task-chain-10k": (chain, 100000, CHAIN),
+}
+
+
+def waited_s():
+    with open("/proc/thread-self/schedstat", encoding="ascii") as file:
+        return int(file.read().split()[1]) / 1e9
+
+
+def main():
+    mode, scale = sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 1.0
+    signal.alarm(120)
+    if "BENCH_CPUS" in os.environ:
+        os.sched_setaffinity(0, {int(os.environ["BENCH_CPUS"].split(",")[0])})
+
+    func, ops, unit = MODES[mode]
+    ops = max(round(ops * scale / unit), 1) * unit
+    waited_before = waited_s()
+    started_at = time.monotonic()
+    more = asyncio.run(func(ops))
+    wall_s = time.monotonic() - started_at
+    print(json.dumps({"mode": mode, "ops": ops, "ns_per_op": wall_s / ops * 1e9, "wall_s": wall_s,
+                      "waited_s": waited_s() - waited_before, **(more or {})}))
+
+
+main()

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Fibers and tasks of libloop */
+
+#include "config.h"
+
+#include <libloop/loop.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bench-util.h"
+
+#define ALIVE 1000
+#define CHAIN 10000
+
+static LoopEventLoop *loop;
+static uint64_t goal;
+static uint64_t done;
+static uint64_t started_at;
+static uint64_t finished_at;
+
+static void
+finish (void)
+{
+  finished_at = bench_now_ns ();
+  loop_event_loop_stop (loop);
+}
+
+static void
+spawn (LoopFiberFunc func, gpointer user_data)
+{
+  g_object_unref (loop_event_loop_spawn (loop, func, user_data, NULL));
+}
+
+static void
+fulfil (LoopFuture *future)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, G_TYPE_INT);
+  loop_future_set_result (future, &value, NULL);
+}
+
+/* fiber-await-ready: nothing to wait for. */
+
+static gboolean
+await_ready (GValue *result, gpointer user_data, GError **error)
+{
+  g_autoptr (LoopFuture) future = loop_event_loop_create_future (loop);
+
+  fulfil (future);
+  while (done < goal && loop_await (future, error))
+    done++;
+  finish ();
+  return TRUE;
+}
+
+/* fiber-ping-pong: each of two fibers makes a future, fulfils the other's, and waits for its own. */
+
+static LoopFuture *turns[2];
+
+static gboolean
+ping_pong (GValue *result, gpointer user_data, GError **error)
+{
+  int me = GPOINTER_TO_INT (user_data);
+
+  while (done < goal)
+    {
+      LoopFuture *mine = turns[me] = loop_event_loop_create_future (loop);
+      gboolean success;
+
+      done++;
+      if (turns[!me] != NULL)
+        fulfil (turns[!me]);
+      success = loop_await (mine, error);
+      g_object_unref (mine);
+      if (!success)
+        return FALSE;
+    }
+
+  /* The other one waits for it still. */
+  if (finished_at == 0)
+    {
+      finish ();
+      fulfil (turns[!me]);
+    }
+  return TRUE;
+}
+
+/* fiber-spawn: a thousand fibers which end at once; the last one makes the next thousand. */
+
+static gboolean
+run_and_end (GValue *result, gpointer user_data, GError **error)
+{
+  if (++done % ALIVE != 0)
+    return TRUE;
+  if (done >= goal)
+    finish ();
+  else
+    for (int i = 0; i < ALIVE; i++)
+      spawn (run_and_end, NULL);
+  return TRUE;
+}
+
+/* fiber-parked: each waits for a future of its own. */
+
+static LoopFuture **parked;
+static uint64_t n_parked;
+static uint64_t resident_before;
+static uint64_t resident_after;
+
+static void
+wake_all (gpointer user_data)
+{
+  uint64_t i;
+
+  resident_after = bench_resident_bytes ();
+  for (i = 0; i < goal; i++)
+    fulfil (parked[i]);
+}
+
+static gboolean
+park (GValue *result, gpointer user_data, GError **error)
+{
+  if (++n_parked == goal)
+    loop_event_loop_call_soon (loop, wake_all, NULL, NULL);
+  if (!loop_await (user_data, error))
+    return FALSE;
+  if (++done == goal)
+    finish ();
+  return TRUE;
+}
+
+static void
+prepare_parked (void)
+{
+  uint64_t i;
+
+  resident_before = bench_resident_bytes ();
+  parked = g_new (LoopFuture *, goal);
+  for (i = 0; i < goal; i++)
+    {
+      parked[i] = loop_event_loop_create_future (loop);
+      spawn (park, parked[i]);
+    }
+}
+
+/* task-chain: each task makes the next and waits for it. */
+
+static gboolean
+await_next (GValue *result, gpointer user_data, GError **error)
+{
+  guint depth = GPOINTER_TO_UINT (user_data);
+
+  done++;
+  if (depth < CHAIN)
+    {
+      g_autoptr (LoopTask) next = loop_event_loop_spawn (loop, await_next, GUINT_TO_POINTER (depth + 1), NULL);
+
+      if (!loop_await (LOOP_FUTURE (next), error))
+        return FALSE;
+    }
+
+  if (depth == 1 && done < goal)
+    spawn (await_next, user_data);
+  else if (depth == 1)
+    finish ();
+  return TRUE;
+}
+
+static gboolean
+prepare (const char *mode, const char *scale)
+{
+  if (strcmp (mode, "fiber-await-ready") == 0)
+    {
+      goal = bench_scaled (scale, 20000000);
+      spawn (await_ready, NULL);
+    }
+  else if (strcmp (mode, "fiber-ping-pong") == 0)
+    {
+      goal = bench_scaled (scale, 2000000);
+      spawn (ping_pong, GINT_TO_POINTER (0));
+      spawn (ping_pong, GINT_TO_POINTER (1));
+    }
+  else if (strcmp (mode, "fiber-spawn") == 0)
+    {
+      goal = bench_scaled (scale, 1000) * ALIVE;
+      done = ALIVE - 1;
+      spawn (run_and_end, NULL);
+    }
+  else if (strcmp (mode, "fiber-parked") == 0)
+    {
+      goal = bench_scaled (scale, 100000);
+      prepare_parked ();
+    }
+  else if (strcmp (mode, "task-chain-10k") == 0)
+    {
+      goal = bench_scaled (scale, 500000);
+      spawn (await_next, GUINT_TO_POINTER (1));
+    }
+  else
+    return FALSE;
+  return TRUE;
+}
+
+int
+main (int argc, char **argv)
+{
+  const char *mode = argc > 1 ? argv[1] : "";
+  uint64_t i;
+
+  bench_init (120);
+  bench_pin (BENCH_ROLE_MEASURED);
+  loop = loop_event_loop_new ();
+
+  started_at = bench_now_ns ();
+  if (!prepare (mode, argc > 2 ? argv[2] : NULL))
+    {
+      fprintf (stderr, "usage: bench-tasks-loop MODE [SCALE]\n");
+      return 2;
+    }
+
+  loop_event_loop_run_forever (loop);
+
+  if (parked != NULL)
+    bench_report_memory (mode, done, finished_at - started_at, resident_after - resident_before);
+  else
+    bench_report_ops (mode, done, finished_at - started_at);
+
+  /* Those that were woken last. */
+  loop_event_loop_call_soon (loop, (LoopCallback) loop_event_loop_stop, loop, NULL);
+  loop_event_loop_run_forever (loop);
+  loop_event_loop_call_soon (loop, (LoopCallback) loop_event_loop_stop, loop, NULL);
+  loop_event_loop_run_forever (loop);
+  for (i = 0; parked != NULL && i < goal; i++)
+    g_object_unref (parked[i]);
+  g_free (parked);
+  loop_event_loop_close (loop);
+  g_object_unref (loop);
+  return 0;
+}

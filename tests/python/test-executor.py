@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Executors through introspection: Python functions in threads of the library's."""
+
+import gc
+import sys
+import threading
+import time
+import unittest
+
+import gi
+import tap
+
+gi.require_version("Loop", "1.0")
+from gi.repository import GLib, Loop  # noqa: E402
+
+
+class ExecutorCase(unittest.TestCase):
+    def setUp(self):
+        self.loop = Loop.EventLoop.new()
+        self.executor = Loop.ThreadPoolExecutor.new(2, "py")
+
+    def tearDown(self):
+        self.executor.shutdown(True, True)
+        self.loop.close()
+
+    def run_for(self, seconds):
+        self.loop.call_later(seconds, self.loop.stop)
+        self.assertTrue(self.loop.run_forever())
+
+    def wait_for(self, future):
+        return self.loop.run_until_complete(future)
+
+    def submit(self, function, *args):
+        return self.loop.run_in_executor(self.executor, function, *args)
+
+    def test_runs_elsewhere(self):
+        seen = []
+
+        def work(*args):
+            seen.append((threading.get_ident(), args))
+            return True, None
+
+        self.wait_for(self.submit(work, "a", 1))
+        (ident, args), = seen
+        self.assertNotEqual(ident, threading.get_ident())
+        self.assertEqual(args, ("a", 1))
+
+    def test_result(self):
+        for value in (42, "text", 1.5, None, [1, "two"], {"three": 3}, self.loop):
+            with self.subTest(value=value):
+                self.assertEqual(self.wait_for(self.submit(lambda value=value: (True, value))), value)
+
+    def test_error(self):
+        def work():
+            raise GLib.Error("no space", "g-file-error-quark", GLib.FileError.NOSPC)
+
+        with self.assertRaises(GLib.Error) as caught:
+            self.wait_for(self.submit(work))
+        self.assertTrue(caught.exception.matches(GLib.file_error_quark(), GLib.FileError.NOSPC))
+        self.assertEqual(caught.exception.message, "no space")
+
+    def test_properties(self):
+        self.assertEqual(self.executor.props.max_workers, 2)
+        self.assertEqual(self.executor.props.thread_name_prefix, "py")
+        self.assertEqual(self.executor.props.n_workers, 0)
+        self.wait_for(self.submit(lambda: (True, None)))
+        self.assertEqual(self.executor.get_n_workers(), 1)
+        self.assertEqual(self.executor.get_n_idle(), 1)
+        self.assertEqual(self.executor.get_queue_depth(), 0)
+
+    def test_loop_goes_on(self):
+        ticks = []
+
+        def tick():
+            ticks.append(None)
+            self.loop.call_later(0.001, tick)
+
+        def work():
+            time.sleep(0.05)
+            return True, "slept"
+
+        tick()
+        self.assertEqual(self.wait_for(self.submit(work)), "slept")
+        self.assertGreater(len(ticks), 5)
+
+    def test_many(self):
+        futures = [self.loop.run_in_executor(None, lambda i=i: (True, i)) for i in range(300)]
+        self.assertEqual([self.wait_for(future) for future in futures], list(range(300)))
+
+    def test_cancel(self):
+        gate = threading.Event()
+        seen = []
+
+        def work(name):
+            gate.wait(15)
+            seen.append(name)
+            return True, name
+
+        futures = [self.submit(work, name) for name in "abcd"]
+        while self.executor.get_queue_depth() > 2:
+            time.sleep(0.001)
+        self.assertTrue(futures[3].cancel())
+        self.assertTrue(futures[0].cancel())
+        gate.set()
+        self.assertEqual(self.wait_for(futures[2]), "c")
+        self.executor.shutdown(True, False)
+        self.run_for(0)
+        self.assertEqual(sorted(seen), ["a", "b", "c"])
+        self.assertTrue(futures[0].cancelled())
+
+    def test_functions_are_freed(self):
+        def work():
+            return True, None
+
+        before = sys.getrefcount(work)
+        futures = [self.submit(work) for _ in range(20)]
+        futures[-1].cancel()
+        for future in futures[:-1]:
+            self.wait_for(future)
+        del futures, future
+        self.executor.shutdown(True, False)
+        self.run_for(0)
+        gc.collect()
+        self.assertEqual(sys.getrefcount(work), before)
+
+    def test_loop_closed(self):
+        gate = threading.Event()
+
+        def work():
+            gate.wait(15)
+            return True, None
+
+        before = sys.getrefcount(work)
+        for _ in range(4):
+            self.submit(work)
+        self.loop.close()
+        gate.set()
+        self.executor.shutdown(True, False)
+        gc.collect()
+        self.assertEqual(sys.getrefcount(work), before)
+
+    def test_default(self):
+        self.loop.set_default_executor(self.executor)
+        self.wait_for(self.loop.run_in_executor(None, lambda: (True, None)))
+        self.assertEqual(self.executor.get_n_workers(), 1)
+        self.wait_for(self.loop.shutdown_default_executor(10))
+        self.assertEqual(self.executor.get_n_workers(), 0)
+        with self.assertRaises(GLib.Error) as caught:
+            self.wait_for(self.loop.run_in_executor(None, lambda: (True, None)))
+        self.assertTrue(caught.exception.matches(Loop.error_quark(), Loop.Error.CLOSED))
+        self.assertEqual(caught.exception.message, "Executor shutdown has been called")
+
+
+tap.main()

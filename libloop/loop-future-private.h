@@ -53,8 +53,6 @@ LoopFuture *loop_future_new_failed (LoopEventLoop *loop, const char *name, GErro
 G_GNUC_INTERNAL
 void loop_future_set_up (LoopFuture *self, LoopEventLoop *loop, const char *name);
 G_GNUC_INTERNAL
-gboolean loop_future_is_for_other_thread (LoopFuture *self);
-G_GNUC_INTERNAL
 void loop_future_fulfil (LoopFuture *self);
 G_GNUC_INTERNAL
 void loop_future_fulfil_value (LoopFuture *self, GValue *value);

@@ -11,7 +11,8 @@
  * error, or cancelled. The functions given to [method@Future.add_done_callback] are then
  * called by the loop, in the order in which they were added.
  *
- * A future belongs to a loop and is for that loop's thread.
+ * A future belongs to a loop and is for that loop's thread. Only the last reference to it
+ * may be dropped in any.
  */
 
 struct _LoopDoneCallback
@@ -115,40 +116,6 @@ leave_remains_to_loop (LoopFuture *self)
   loop_event_loop_call_soon_threadsafe (self->loop, do_nothing, remains, bury, NULL, NULL);
 }
 
-/* Whether the calling thread is not the one that runs the loop, as far as is known. */
-gboolean
-loop_future_is_for_other_thread (LoopFuture *self)
-{
-  gpointer thread = __atomic_load_n (&self->loop->thread, __ATOMIC_RELAXED);
-
-  if (thread == NULL)
-    thread = __atomic_load_n (&self->loop->home, __ATOMIC_RELAXED);
-
-  return thread != NULL && thread != loop_thread_self ();
-}
-
-static void
-leave_registry (LoopFuture *self)
-{
-  LoopEventLoop *loop = self->loop;
-  gboolean is_on_loop_thread = __atomic_load_n (&loop->thread, __ATOMIC_RELAXED) == loop_thread_self ();
-
-  if (is_on_loop_thread)
-    loop_event_loop_enter (loop);
-  else
-    /* As an inspector does: the loop is outside its sections for nearly all of the time. */
-    while (!loop_guard_hold (&loop->guard, G_USEC_PER_SEC))
-      ;
-
-  if (self->node.next != NULL)
-    loop_registry_remove (&loop->registry, self->kind, &self->node);
-
-  if (is_on_loop_thread)
-    loop_event_loop_leave (loop);
-  else
-    loop_guard_release (&loop->guard);
-}
-
 static void
 loop_future_dispose (GObject *object)
 {
@@ -156,8 +123,8 @@ loop_future_dispose (GObject *object)
 
   if (self->loop != NULL)
     {
-      leave_registry (self);
-      if (loop_future_is_for_other_thread (self))
+      loop_event_loop_unregister (self->loop, self->kind, &self->node);
+      if (loop_event_loop_is_elsewhere (self->loop))
         leave_remains_to_loop (self);
     }
 
@@ -182,7 +149,7 @@ loop_future_finalize (GObject *object)
     g_value_unset (&self->result);
   g_clear_error (&self->exception);
   g_free (self->cancel_message);
-  g_clear_object (&self->loop);
+  g_clear_pointer (&self->loop, loop_event_loop_unref_anywhere);
 
   G_OBJECT_CLASS (loop_future_parent_class)->finalize (object);
 }
@@ -468,6 +435,27 @@ loop_future_cancelled (LoopFuture *self)
   return self->state == LOOP_FUTURE_CANCELLED;
 }
 
+/* In debug mode. A future outlives its loop's being closed, and may then still be set. */
+static gboolean
+check_thread (LoopFuture *self, GError **error)
+{
+  return G_LIKELY (!self->loop->debug) || self->loop->is_closed ||
+         loop_event_loop_check_usable_slow (self->loop, error);
+}
+
+static gboolean
+cancel (LoopFuture *self, const char *message, const char *caller)
+{
+  GError *error = NULL;
+
+  if (check_thread (self, &error))
+    return LOOP_FUTURE_GET_CLASS (self)->cancel (self, message);
+
+  loop_report_misuse (caller, error);
+
+  return FALSE;
+}
+
 /**
  * loop_future_cancel:
  * @self: a future
@@ -475,14 +463,15 @@ loop_future_cancelled (LoopFuture *self)
  * Cancels the future and schedules its callbacks. What the future stands for is
  * abandoned: a connection that is being made, for example, is closed.
  *
- * Returns: %TRUE, or %FALSE if the future is done already
+ * Returns: %TRUE, or %FALSE if the future is done already or, in debug mode with a
+ *   critical message, if another thread runs the loop
  */
 gboolean
 loop_future_cancel (LoopFuture *self)
 {
   g_return_val_if_fail (LOOP_IS_FUTURE (self), FALSE);
 
-  return LOOP_FUTURE_GET_CLASS (self)->cancel (self, NULL);
+  return cancel (self, NULL, G_STRFUNC);
 }
 
 /**
@@ -493,14 +482,14 @@ loop_future_cancel (LoopFuture *self)
  * As [method@Future.cancel]. The error that [method@Future.result] gives then has
  * @message.
  *
- * Returns: %TRUE, or %FALSE if the future is done already
+ * Returns: as for [method@Future.cancel]
  */
 gboolean
 loop_future_cancel_with_message (LoopFuture *self, const char *message)
 {
   g_return_val_if_fail (LOOP_IS_FUTURE (self), FALSE);
 
-  return LOOP_FUTURE_GET_CLASS (self)->cancel (self, message);
+  return cancel (self, message, G_STRFUNC);
 }
 
 /**
@@ -605,8 +594,11 @@ loop_future_exception (LoopFuture *self, GError **error)
 }
 
 static gboolean
-check_pending (LoopFuture *self, GError **error)
+check_settable (LoopFuture *self, GError **error)
 {
+  if (!check_thread (self, error))
+    return FALSE;
+
   if (loop_future_is_pending (self))
     return TRUE;
 
@@ -624,7 +616,8 @@ check_pending (LoopFuture *self, GError **error)
  *
  * Ends the future with a result and schedules its callbacks.
  *
- * Returns: %TRUE, or %FALSE with %LOOP_ERROR_INVALID_STATE if it is done already
+ * Returns: %TRUE, or %FALSE with %LOOP_ERROR_INVALID_STATE if it is done already or, in
+ *   debug mode, with %LOOP_ERROR_WRONG_THREAD
  */
 gboolean
 loop_future_set_result (LoopFuture *self, const GValue *result, GError **error)
@@ -632,7 +625,7 @@ loop_future_set_result (LoopFuture *self, const GValue *result, GError **error)
   g_return_val_if_fail (LOOP_IS_FUTURE (self), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  if (!check_pending (self, error))
+  if (!check_settable (self, error))
     return FALSE;
 
   if (result != NULL && G_IS_VALUE (result))
@@ -655,7 +648,8 @@ loop_future_set_result (LoopFuture *self, const GValue *result, GError **error)
  * Ends the future with an error and schedules its callbacks. An error that nobody ever
  * asks for is reported to the loop's exception handler when the future is freed.
  *
- * Returns: %TRUE, or %FALSE with %LOOP_ERROR_INVALID_STATE if it is done already
+ * Returns: %TRUE, or %FALSE with %LOOP_ERROR_INVALID_STATE if it is done already or, in
+ *   debug mode, with %LOOP_ERROR_WRONG_THREAD
  */
 gboolean
 loop_future_set_exception (LoopFuture *self, const GError *exception, GError **error)
@@ -664,7 +658,7 @@ loop_future_set_exception (LoopFuture *self, const GError *exception, GError **e
   g_return_val_if_fail (exception != NULL, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  if (!check_pending (self, error))
+  if (!check_settable (self, error))
     return FALSE;
 
   self->exception = g_error_copy (exception);

@@ -302,15 +302,16 @@ matches (GVariant *row, GVariant *filter)
 static gboolean
 parse_cursor (LoopRowPage *page, const char *cursor, GError **error)
 {
-  g_auto (GStrv) parts = g_strsplit (cursor, ":", 2);
+  g_auto (GStrv) parts = g_strsplit (cursor, ":", 3);
 
   if (*cursor == '\0')
     return TRUE;
 
   page->has_after = TRUE;
-  if (g_strv_length (parts) == 2 &&
+  if (g_strv_length (parts) == 3 &&
       g_ascii_string_to_signed (parts[0], 10, G_MININT64, G_MAXINT64, &page->after_key, NULL) &&
-      g_ascii_string_to_unsigned (parts[1], 10, 0, G_MAXUINT64, &page->after_id, NULL))
+      g_ascii_string_to_unsigned (parts[1], 10, 0, G_MAXUINT64, &page->after_id, NULL) &&
+      g_ascii_string_to_unsigned (parts[2], 10, 1, G_MAXUINT64, &page->last_id, NULL))
     return TRUE;
 
   g_set_error (error, LOOP_INSPECTOR_ERROR, LOOP_INSPECTOR_ERROR_INVALID_ARGUMENT, "“%s” is not a cursor", cursor);
@@ -406,8 +407,8 @@ list_rows (guint64 loop_id, GVariant *parameters, GError **error)
   while (n_rows < limit && has_more);
 
   next = !has_more ? g_strdup ("")
-                   : g_strdup_printf ("%" G_GINT64_FORMAT ":%" G_GUINT64_FORMAT, request->page.after_key,
-                                      request->page.after_id);
+                   : g_strdup_printf ("%" G_GINT64_FORMAT ":%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT,
+                                      request->page.after_key, request->page.after_id, request->page.last_id);
 
   return g_variant_new ("(aa{sv}st@a{sv})", &rows, next, request->state.generation,
                         loop_state_snapshot_to_variant (&request->state));
@@ -463,16 +464,16 @@ parse_loop_id (const char *path)
 typedef struct
 {
   guint64 id;
-  LoopEventLoop *loop;
+  gboolean is_open;
 } LoopLookup;
 
 static void
-ref_loop (LoopEventLoop *loop, gpointer user_data)
+look_up_loop (LoopEventLoop *loop, gpointer user_data)
 {
   LoopLookup *lookup = user_data;
 
-  if (loop->id == lookup->id && !loop->is_closed)
-    lookup->loop = g_object_ref (loop);
+  if (loop->id == lookup->id)
+    lookup->is_open = !loop->is_closed;
 }
 
 static void
@@ -490,16 +491,15 @@ call_extension (LoopInspector *self,
       return;
     }
 
-  loop_event_loop_foreach (ref_loop, &lookup);
-  if (lookup.loop == NULL)
+  loop_event_loop_foreach (look_up_loop, &lookup);
+  if (!lookup.is_open)
     {
       g_dbus_method_invocation_return_error (invocation, LOOP_INSPECTOR_ERROR, LOOP_INSPECTOR_ERROR_NOT_FOUND,
                                              "There is no open loop %" G_GUINT64_FORMAT, loop_id);
       return;
     }
 
-  extension->method (lookup.loop, invocation, extension->user_data);
-  g_object_unref (lookup.loop);
+  extension->method (loop_id, invocation, extension->user_data);
 }
 
 static void

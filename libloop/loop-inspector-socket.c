@@ -152,9 +152,9 @@ bind_in_directory (LoopInspectorSocket *self, int directory_fd, const char *name
 
   /* Before it is bound, so that the file never has another mode. */
   if (self->fd < 0 || fchmod (self->fd, 0600) < 0 ||
-      bind (self->fd, (const struct sockaddr *) &address, sizeof address) < 0 || listen (self->fd, SOMAXCONN) < 0)
+      bind (self->fd, (const struct sockaddr *) &address, sizeof address) < 0)
     {
-      loop_set_error_from_errno (error, errno, "Could not listen on “%s”", self->path);
+      loop_set_error_from_errno (error, errno, "Could not bind to “%s”", self->path);
       return FALSE;
     }
 
@@ -166,8 +166,15 @@ bind_in_directory (LoopInspectorSocket *self, int directory_fd, const char *name
       return FALSE;
     }
 
+  /* From here on it is known as ours, and removed when something fails. */
   self->device = status.st_dev;
   self->inode = status.st_ino;
+
+  if (listen (self->fd, SOMAXCONN) < 0)
+    {
+      loop_set_error_from_errno (error, errno, "Could not listen on “%s”", self->path);
+      return FALSE;
+    }
 
   return TRUE;
 }

@@ -48,13 +48,16 @@ typedef struct
 
 /*
  * Gathers the rows of one page: the least @limit of those that come after a position.
- * It is a heap with the greatest row on top, which the next lesser one replaces.
+ * What was made since the first page is on none, or there might be no end of pages. It is
+ * a heap with the greatest row on top, which the next lesser one replaces.
  */
 typedef struct
 {
   gboolean has_after;
   gint64 after_key;
   guint64 after_id;
+  guint64 last_id; /* the greatest there was when the first page was read; 0 until then */
+  guint64 greatest_id;
   guint limit;
   guint n_rows;
   LoopRow rows[LOOP_INSPECTOR_MAX_ROWS + 1];

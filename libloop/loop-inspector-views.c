@@ -148,9 +148,13 @@ get_sort_key (const LoopRow *row, int column)
 
 /* Whether a row would be on this page: asked first, where many are not. */
 static inline gboolean
-belongs (const LoopRowPage *page, gint64 key, guint64 id)
+belongs (LoopRowPage *page, gint64 key, guint64 id)
 {
+  page->greatest_id = MAX (page->greatest_id, id);
+
   if (page->only_id != 0 && id != page->only_id)
+    return FALSE;
+  if (page->last_id != 0 && id > page->last_id)
     return FALSE;
   if (page->has_after && compare_rows (key, id, page->after_key, page->after_id) <= 0)
     return FALSE;
@@ -478,8 +482,11 @@ void
 loop_view_collect (const LoopView *self, LoopEventLoop *loop, LoopRowPage *page)
 {
   page->n_rows = 0;
+  page->greatest_id = 0;
   page->now = loop_clock_now ();
   self->collect (loop, page);
+  if (page->last_id == 0)
+    page->last_id = page->greatest_id;
 }
 
 /* Names come from programs: what could move a terminal's cursor is escaped. */

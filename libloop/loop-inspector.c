@@ -130,31 +130,75 @@ drop_client (GDBusConnection *connection)
   g_socket_shutdown (g_socket_connection_get_socket (stream), TRUE, TRUE, NULL);
 }
 
+/*
+ * A call whose caller expects no reply is answered like any other, so that each call is
+ * counted out as it was counted in. It has this serial, by which its reply is known.
+ */
+#define UNEXPECTED_SERIAL G_MAXUINT32
+
+/* Returns: (nullable): a reference to @message, or to a copy that expects a reply */
+static GDBusMessage *
+expect_reply (GDBusMessage *message)
+{
+  GDBusMessageFlags flags = g_dbus_message_get_flags (message);
+  GDBusMessage *copy;
+
+  if ((flags & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED) == 0)
+    return g_object_ref (message);
+
+  /* Fails for descriptors that somebody sent along, when there is no room for more. */
+  copy = g_dbus_message_copy (message, NULL);
+  if (copy != NULL)
+    {
+      g_dbus_message_set_flags (copy, flags & ~G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED);
+      g_dbus_message_set_serial (copy, UNEXPECTED_SERIAL);
+    }
+
+  return copy;
+}
+
+/* Takes @message. */
+static GDBusMessage *
+count_call (GDBusConnection *connection, GDBusMessage *message, ClientBacklog *backlog)
+{
+  g_autoptr (GDBusMessage) owned = message;
+  GDBusMessage *counted = NULL;
+
+  /* GDBus may read on after a failed write, and does not keep the connection alive for calls to a subtree. */
+  if (g_dbus_connection_is_closed (connection))
+    return NULL;
+
+  if (g_dbus_message_get_message_type (message) != G_DBUS_MESSAGE_TYPE_METHOD_CALL)
+    return g_steal_pointer (&owned);
+
+  if (__atomic_add_fetch (&backlog->n_calls, 1, __ATOMIC_RELAXED) <= LOOP_INSPECTOR_MAX_CALLS)
+    counted = expect_reply (message);
+  if (counted == NULL)
+    drop_client (connection);
+
+  return counted;
+}
+
+/* Takes @message. */
+static GDBusMessage *
+count_answer (GDBusMessage *message, ClientBacklog *backlog)
+{
+  if (g_strcmp0 (g_dbus_message_get_signature (message), LOOP_INSPECTOR_PAGE_SIGNATURE) == 0)
+    __atomic_sub_fetch (&backlog->n_bytes, (int) g_variant_get_size (g_dbus_message_get_body (message)),
+                        __ATOMIC_RELAXED);
+  __atomic_sub_fetch (&backlog->n_calls, 1, __ATOMIC_RELAXED);
+
+  if (g_dbus_message_get_reply_serial (message) == UNEXPECTED_SERIAL)
+    g_clear_object (&message);
+
+  return message;
+}
+
 /* On GDBus's thread: an answer comes by when it is about to be written, and those before it have been. */
 static GDBusMessage *
 count_message (GDBusConnection *connection, GDBusMessage *message, gboolean incoming, gpointer user_data)
 {
-  ClientBacklog *backlog = user_data;
-
-  if (!incoming)
-    {
-      if (g_strcmp0 (g_dbus_message_get_signature (message), LOOP_INSPECTOR_PAGE_SIGNATURE) == 0)
-        __atomic_sub_fetch (&backlog->n_bytes, (int) g_variant_get_size (g_dbus_message_get_body (message)),
-                            __ATOMIC_RELAXED);
-      __atomic_sub_fetch (&backlog->n_calls, 1, __ATOMIC_RELAXED);
-
-      return message;
-    }
-
-  if (g_dbus_message_get_message_type (message) != G_DBUS_MESSAGE_TYPE_METHOD_CALL ||
-      (g_dbus_message_get_flags (message) & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED) != 0 ||
-      __atomic_add_fetch (&backlog->n_calls, 1, __ATOMIC_RELAXED) <= LOOP_INSPECTOR_MAX_CALLS)
-    return message;
-
-  drop_client (connection);
-  g_object_unref (message);
-
-  return NULL;
+  return incoming ? count_call (connection, message, user_data) : count_answer (message, user_data);
 }
 
 /* Whether to bother to answer. */

@@ -31,14 +31,17 @@ GType loop_inspector_access_get_type (void) G_GNUC_CONST;
 
 /**
  * LoopInspectorMethodFunc: (skip)
- * @loop: the loop on whose object the method was called
+ * @loop_id: the id of the loop on whose object the method was called
  * @invocation: (transfer full): the call, to be answered
  * @user_data: the data given with the interface
  *
  * Answers a method of an interface that was added to the inspector. It is called on the
  * inspector's thread, and must not block.
+ *
+ * The loop was open a moment ago. Whoever needs the loop itself has to have a reference:
+ * one that the inspector took might become the last, and the loop be closed on its thread.
  */
-typedef void (*LoopInspectorMethodFunc) (LoopEventLoop *loop, GDBusMethodInvocation *invocation, gpointer user_data);
+typedef void (*LoopInspectorMethodFunc) (guint64 loop_id, GDBusMethodInvocation *invocation, gpointer user_data);
 
 LOOP_AVAILABLE_IN_1_0
 LoopInspector *loop_inspector_start (LoopInspectorAccess access, GError **error);

@@ -13,6 +13,9 @@
  * the clock around every callback is not free. See
  * [property@EventLoop:collect-metrics].
  *
+ * The lag is that of timers alone: how late they ran after their deadlines. How long
+ * other callbacks wait for their turn is not measured.
+ *
  * A `LoopMetrics` is a snapshot: it does not change any more.
  */
 G_DEFINE_BOXED_TYPE (LoopMetrics, loop_metrics, loop_metrics_copy, loop_metrics_free)
@@ -114,8 +117,9 @@ loop_metrics_get_poll_time (const LoopMetrics *self)
  * @self: the metrics
  * @quantile: from 0.0 to 1.0: 0.99 asks for the 99th percentile
  *
- * Gets how late timers ran after their deadlines, while metrics were collected.
- * The value is exact to a quarter of itself.
+ * Gets how late timers ran after their deadlines, while metrics were collected: timers
+ * only, and up to the iteration in which they ran. The value is exact to a quarter of
+ * itself.
  *
  * Returns: seconds
  */

@@ -386,10 +386,18 @@ loop_queue_is_full (LoopQueue *self)
   return self->maxsize > 0 && loop_queue_items_get_length (self->items) >= self->maxsize;
 }
 
+static void
+copy_item (const GValue *item, GValue *copy)
+{
+  g_value_init (copy, item != NULL && G_IS_VALUE (item) ? G_VALUE_TYPE (item) : G_TYPE_POINTER);
+  if (item != NULL && G_IS_VALUE (item))
+    g_value_copy (item, copy);
+}
+
 /**
  * loop_queue_put:
  * @self: a queue
- * @item: an item
+ * @item: (nullable): an item; %NULL stands for a null pointer
  *
  * Puts an item into the queue, and waits for room before if it is full. Cancelling the
  * future gives up the place of those who wait.
@@ -405,7 +413,6 @@ loop_queue_put (LoopQueue *self, const GValue *item)
   LoopWaiter *waiter;
 
   g_return_val_if_fail (LOOP_IS_QUEUE (self), NULL);
-  g_return_val_if_fail (G_IS_VALUE (item), NULL);
 
   putter = loop_waiter_new (loop_putter_get_type (), self->loop, &put_kind, self);
   waiter = &putter->parent_instance;
@@ -418,8 +425,7 @@ loop_queue_put (LoopQueue *self, const GValue *item)
       return LOOP_FUTURE (waiter);
     }
 
-  g_value_init (&putter->item, G_VALUE_TYPE (item));
-  g_value_copy (item, &putter->item);
+  copy_item (item, &putter->item);
   loop_waiter_queue_push (self->putters, waiter);
   let_putters_in (self);
 
@@ -429,7 +435,7 @@ loop_queue_put (LoopQueue *self, const GValue *item)
 /**
  * loop_queue_put_nowait:
  * @self: a queue
- * @item: an item
+ * @item: (nullable): an item; %NULL stands for a null pointer
  * @error: return location for an error
  *
  * Puts an item into the queue if there is room.
@@ -442,7 +448,6 @@ loop_queue_put_nowait (LoopQueue *self, const GValue *item, GError **error)
   g_auto (GValue) copy = G_VALUE_INIT;
 
   g_return_val_if_fail (LOOP_IS_QUEUE (self), FALSE);
-  g_return_val_if_fail (G_IS_VALUE (item), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
   if (self->is_shut_down)
@@ -457,8 +462,7 @@ loop_queue_put_nowait (LoopQueue *self, const GValue *item, GError **error)
       return FALSE;
     }
 
-  g_value_init (&copy, G_VALUE_TYPE (item));
-  g_value_copy (item, &copy);
+  copy_item (item, &copy);
   add_item (self, &copy);
 
   return TRUE;

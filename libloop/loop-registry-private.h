@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include <glib.h>
+#include <libloop/loop-types.h>
 
 G_BEGIN_DECLS
 
@@ -64,6 +64,14 @@ loop_registry_remove (LoopRegistry *self, LoopRegistryKind kind, LoopRegistryNod
   node->prev = node->next = NULL;
   self->lengths[kind]--;
 }
+
+/* For what is registered, and may be dropped in any thread. */
+G_GNUC_INTERNAL
+gboolean loop_event_loop_is_elsewhere (LoopEventLoop *self);
+G_GNUC_INTERNAL
+void loop_event_loop_unregister (LoopEventLoop *self, LoopRegistryKind kind, LoopRegistryNode *node);
+G_GNUC_INTERNAL
+void loop_event_loop_unref_anywhere (LoopEventLoop *self);
 
 #define LOOP_REGISTRY_FOREACH(registry, kind, node)                                                                    \
   for (LoopRegistryNode *node = (registry)->heads[kind].next; node != &(registry)->heads[kind]; node = node->next)

@@ -81,12 +81,8 @@ loop_server_dispose (GObject *object)
 
   loop_server_close (self);
 
-  if (self->node.next != NULL)
-    {
-      loop_event_loop_enter (self->loop);
-      loop_registry_remove (&self->loop->registry, LOOP_REGISTRY_SERVERS, &self->node);
-      loop_event_loop_leave (self->loop);
-    }
+  if (self->loop != NULL)
+    loop_event_loop_unregister (self->loop, LOOP_REGISTRY_SERVERS, &self->node);
 
   G_OBJECT_CLASS (loop_server_parent_class)->dispose (object);
 }
@@ -98,7 +94,7 @@ loop_server_finalize (GObject *object)
 
   g_clear_pointer (&self->clients, g_hash_table_unref);
   g_clear_pointer (&self->closed_waiters, g_ptr_array_unref);
-  g_clear_object (&self->loop);
+  g_clear_pointer (&self->loop, loop_event_loop_unref_anywhere);
 
   G_OBJECT_CLASS (loop_server_parent_class)->finalize (object);
 }

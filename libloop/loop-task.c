@@ -266,7 +266,7 @@ loop_task_dispose (GObject *object)
   LoopTask *self = LOOP_TASK (object);
   LoopFuture *base = LOOP_FUTURE (object);
 
-  if (self->coroutine != NULL && loop_future_is_for_other_thread (base))
+  if (self->coroutine != NULL && loop_event_loop_is_elsewhere (base->loop))
     {
       /* The loop cannot be asked for anything but this. */
       loop_event_loop_call_soon_threadsafe (base->loop, do_nothing, g_steal_pointer (&self->coroutine), unref_coroutine,

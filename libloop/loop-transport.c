@@ -56,13 +56,8 @@ loop_transport_dispose (GObject *object)
 {
   LoopTransport *self = LOOP_TRANSPORT (object);
 
-  if (self->node.next != NULL)
-    {
-      loop_event_loop_enter (self->loop);
-      loop_registry_remove (&self->loop->registry, LOOP_REGISTRY_TRANSPORTS, &self->node);
-      loop_event_loop_leave (self->loop);
-    }
-
+  if (self->loop != NULL)
+    loop_event_loop_unregister (self->loop, LOOP_REGISTRY_TRANSPORTS, &self->node);
   g_clear_object (&self->protocol);
 
   G_OBJECT_CLASS (loop_transport_parent_class)->dispose (object);
@@ -73,7 +68,7 @@ loop_transport_finalize (GObject *object)
 {
   LoopTransport *self = LOOP_TRANSPORT (object);
 
-  g_clear_object (&self->loop);
+  g_clear_pointer (&self->loop, loop_event_loop_unref_anywhere);
 
   G_OBJECT_CLASS (loop_transport_parent_class)->finalize (object);
 }

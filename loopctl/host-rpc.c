@@ -350,7 +350,7 @@ request_parse (Request *self, GError **error)
 }
 
 void
-ctl_host_rpc_method (LoopEventLoop *loop, GDBusMethodInvocation *invocation, gpointer user_data)
+ctl_host_rpc_method (guint64 loop_id, GDBusMethodInvocation *invocation, gpointer user_data)
 {
   CtlHost *host = user_data;
   Request *request = g_new0 (Request, 1);

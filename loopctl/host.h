@@ -41,7 +41,7 @@ const char *ctl_action_get_name (CtlAction *self);
 LoopProtocolFactory ctl_service_find (const char *name);
 
 GDBusInterfaceInfo *ctl_host_rpc_get_info (void);
-void ctl_host_rpc_method (LoopEventLoop *loop, GDBusMethodInvocation *invocation, gpointer user_data);
+void ctl_host_rpc_method (guint64 loop_id, GDBusMethodInvocation *invocation, gpointer user_data);
 
 /* From any thread; does not spoil the prompt. */
 void ctl_host_print (CtlHost *self, const char *text);

@@ -167,7 +167,8 @@ class TestActions(TestCase):
         self.assertRefused("AccessDenied", client.control, target.loop, "Stop")
         self.assertRefused("AccessDenied", client.control, 999999, "Stop")
         self.assertEqual(target.do("debug"), "0 0.1")
-        self.assertEqual(client.state(target.loop)["state"], "polling")
+        # What asked for that may not have returned yet.
+        self.wait_for(lambda: client.state(target.loop)["state"] == "polling")
 
     def test_closed_loop(self):
         other = self.target.number("new")
@@ -422,6 +423,65 @@ class TestBackPressure(TestCase):
             reply = peer.read_message(raw)
             self.assertEqual(reply.get_reply_serial(), i + 1)
             self.assertEqual(reply.get_body().get_child_value(0).n_children(), 100)
+
+    def test_client_that_asks_and_does_not_read(self):
+        # The answer to the first call cannot be written, and the others are still there to be read.
+        calls = peer.message(f"/org/libloop/Loop1/{self.loop}", "org.libloop.Loop1", "GetState") * 100
+        for _ in range(200):
+            raw = self.raw(self.target)
+            peer.authenticate(raw)
+            raw.shutdown(socket.SHUT_RD)
+            try:
+                for _ in range(20):
+                    raw.sendall(calls)
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+            raw.close()
+        self.assertEqual(len(self.client.loops()), 1)
+        self.assertEqual(self.target.end(), (0, ""))
+
+    def test_calls_without_reply_are_counted(self):
+        other = self.target.number("new")
+        # Nobody runs it: each of these waits.
+        action = peer.message(f"/org/libloop/Loop1/{other}", "org.libloop.Control1", "SetDebug", "(b)", True,
+                              expects_reply=False)
+        raw = self.raw(self.target)
+        peer.authenticate(raw)
+        raw.sendall(action * 256)
+        time.sleep(0.2)
+        raw.setblocking(False)
+        with self.assertRaises(BlockingIOError):
+            raw.recv(1)
+        raw.settimeout(peer.PATIENCE)
+        # One more is enough, but the first may be done by now.
+        raw.sendall(action * 257)
+        self.assertEqual(peer.read_all(raw), b"")
+
+    def test_calls_without_reply(self):
+        # Any number of them, as long as they do not wait; there is no answer, not even that there is no such thing.
+        self.target.do("timers 256")
+        path = f"/org/libloop/Loop1/{self.loop}"
+        listing = peer.message(path, "org.libloop.Loop1", "List", "(sa{sv}ssu)", "timers", {}, "", "", 0,
+                               expects_reply=False)
+        unknown = [peer.message(*call, expects_reply=False) for call in (
+            ("/nowhere", "org.libloop.Loop1", "GetState"), (path, "org.libloop.Loop1", "Nothing"),
+            (path, "org.freedesktop.DBus.Properties", "Nothing"))]
+        raw = self.raw(self.target)
+        peer.authenticate(raw)
+        for i in range(1, 21):
+            raw.sendall(b"".join(unknown) * 10 + listing * 20)
+            raw.sendall(peer.message(path, "org.libloop.Loop1", "GetState", serial=i))
+            reply = peer.read_message(raw)
+            self.assertEqual(reply.get_message_type(), peer.Gio.DBusMessageType.METHOD_RETURN)
+            self.assertEqual(reply.get_reply_serial(), i)
+
+    def test_unknown_calls_without_reply_give_no_credit(self):
+        other = self.target.number("new")
+        raw = self.raw(self.target)
+        peer.authenticate(raw)
+        raw.sendall(peer.message("/nowhere", "org.libloop.Loop1", "GetState", expects_reply=False) * 200)
+        raw.sendall(peer.message(f"/org/libloop/Loop1/{other}", "org.libloop.Control1", "SetDebug", "(b)", True) * 300)
+        peer.read_all(raw)
 
 
 tap.main()

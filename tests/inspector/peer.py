@@ -252,10 +252,12 @@ def authenticate(peer):
         raise AssertionError("not let in")
 
 
-def message(path, interface, method, signature="()", *arguments, serial=1):
+def message(path, interface, method, signature="()", *arguments, serial=1, expects_reply=True):
     """A method call, as bytes."""
     call = Gio.DBusMessage.new_method_call(None, path, interface, method)
     call.set_serial(serial)
+    if not expects_reply:
+        call.set_flags(Gio.DBusMessageFlags.NO_REPLY_EXPECTED)
     if arguments:
         call.set_body(GLib.Variant(signature, arguments))
     return bytes(call.to_blob(Gio.DBusCapabilityFlags.NONE))

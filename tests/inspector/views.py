@@ -133,13 +133,12 @@ class TestViews(peer.TestCase):
         rows, cursor, _, _ = self.client.list_raw(self.loop, "transports")
         self.assertEqual((rows, cursor), ([], ""))
 
-    def page_under_churn(self, limit, sort, n_pages=None, last=None):
-        """Up to the id @last: those that come later may come faster than they are read."""
+    def page_under_churn(self, limit, sort, n_pages=None):
         rows, cursor = [], ""
         while True:
             page, cursor, _, _ = self.client.list_raw(self.loop, "timers", {}, sort, cursor, limit)
             rows += page
-            if not cursor or (last is not None and page[-1]["id"] > last):
+            if not cursor:
                 return rows
             if n_pages is not None:
                 n_pages -= 1
@@ -151,7 +150,7 @@ class TestViews(peer.TestCase):
         self.target.do("churn 1")
         for limit, sort in ((256, ""), (0, "-when")):
             with self.subTest(limit=limit, sort=sort):
-                rows = self.page_under_churn(limit, sort, last=None if sort else last)
+                rows = self.page_under_churn(limit, sort)
                 ids = [row["id"] for row in rows]
                 self.assertEqual(len(ids), len(set(ids)), "an object is on one page only")
                 self.assertEqual(set(range(first, last + 1)) - set(ids), set(), "none is missing")
@@ -174,10 +173,40 @@ class TestViews(peer.TestCase):
         for limit in (1, 7):
             for sort in ("", "-when", "-id"):
                 with self.subTest(limit=limit, sort=sort):
-                    rows = self.page_under_churn(limit, sort, last=None if sort else last)
+                    rows = self.page_under_churn(limit, sort)
                     ids = [row["id"] for row in rows]
                     self.assertEqual(len(ids), len(set(ids)))
                     self.assertEqual(set(range(first, last + 1)) - set(ids), set())
+
+    def test_pages_come_to_an_end(self):
+        # As many new rows come as are read, with the greatest ids and at the latest times.
+        for sort in ("", "id", "-id", "when", "-when"):
+            with self.subTest(sort):
+                delay = 4000
+                first, last = map(int, self.target.do(f"timers 50 {delay}").split())
+                rows, cursor, _, _ = self.client.list_raw(self.loop, "timers", {}, sort, "", 10)
+                n_before = len(self.client.rows(self.loop, "timers"))
+                while cursor:
+                    delay += 100
+                    self.target.do(f"timers 10 {delay}")
+                    page, cursor, _, _ = self.client.list_raw(self.loop, "timers", {}, sort, cursor, 10)
+                    rows += page
+                    self.assertLessEqual(len(rows), n_before, "new rows are not listed")
+                ids = [row["id"] for row in rows]
+                self.assertEqual(len(ids), len(set(ids)))
+                self.assertEqual(set(range(first, last + 1)) - set(ids), set())
+                self.check_order(rows, sort)
+
+    def test_filtered_pages_come_to_an_end(self):
+        self.target.do("timers 40")
+        names = {"name": GLib.Variant("s", "even")}
+        rows, cursor, _, _ = self.client.list_raw(self.loop, "timers", names, "", "", 3)
+        while cursor:
+            self.target.do("timers 10")
+            page, cursor, _, _ = self.client.list_raw(self.loop, "timers", names, "", cursor, 3)
+            rows += page
+            self.assertLessEqual(len(rows), 20)
+        self.assertEqual(len(rows), 20)
 
     def check_order(self, rows, sort):
         column = sort.removeprefix("-") or "id"
@@ -260,13 +289,14 @@ class TestViews(peer.TestCase):
                ("timers", {}, "-nonsense", ""), ("timers", {"nonsense": GLib.Variant("s", "x")}, "", ""),
                ("timers", {"fd": GLib.Variant("i", 1)}, "", ""), ("timers", {"": GLib.Variant("i", 1)}, "", "")]
         bad += [("timers", {}, "", cursor) for cursor in (
-            "x", "1", "1:", ":1", "1:2:3", "1:2x", "1:2 ", "1;2", " ", "1:x", "0x1:2", "%s%n", "é", "1 :2", " 1:2", "1: 2",
-            "1:-2", "1:+2", "99999999999999999999:1", "1:99999999999999999999")]
+            "x", "1", "1:", ":1:1", "1:2", "1:2:", "1:2:0", "1:2:3:4", "1:2:x", "1:2:3x", "1:2x:3", "1:2:3 ", "1;2;3", " ",
+            "1:x:3", "0x1:2:3", "%s%n", "é", "1 :2:3", " 1:2:3", "1: 2:3", "1:-2:3", "1:+2:3", "1:2:-3",
+            "99999999999999999999:1:1", "1:99999999999999999999:1", "1:1:99999999999999999999")]
         for kind, filter, sort, cursor in bad:
             with self.subTest((kind, filter, sort, cursor)):
                 self.assertRefused("InvalidArgument", self.client.list_raw, self.loop, kind, filter, sort, cursor)
         # Positions that no row has are as good as any.
-        for cursor in ("0:0", "-9223372036854775808:0", "9223372036854775807:18446744073709551615"):
+        for cursor in ("0:0:1", "-9223372036854775808:0:5", "9223372036854775807:18446744073709551615:1"):
             self.client.list_raw(self.loop, "timers", {}, "", cursor)
 
     def test_unknown_loop(self):

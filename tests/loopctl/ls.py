@@ -2,7 +2,6 @@
 """Finding processes: ls, and what may be given as a target."""
 
 import os
-import signal
 import socket
 
 import program
@@ -67,7 +66,7 @@ class TestLs(program.TestCase):
 
     def test_process_that_does_not_answer(self):
         pid, _ = self.start_target()
-        self.target.send_signal(signal.SIGSTOP)
+        self.stop_target()
         row, = self.loopctl("--timeout=0.3", "ls", code=0).rows
         self.assertEqual((row["pid"], row["program"], row["state"]), (str(pid), "target", "no answer"))
         result = self.loopctl("--timeout=0.3", pid, "handles", code=2)

@@ -17,6 +17,7 @@ import tempfile
 import termios
 import time
 import unittest
+from pathlib import Path
 
 BUILD = os.environ.get("LOOP_BUILDDIR", os.getcwd())
 SANITIZERS = os.environ.get("LOOP_SANITIZERS", "no")
@@ -193,6 +194,15 @@ class TestCase(unittest.TestCase):
         self.assertEqual(int(pid), process.pid)
         self.target = process
         return int(pid), int(port)
+
+    def stop_target(self):
+        """Stops the target, and waits until none of its threads runs any more."""
+        self.target.send_signal(signal.SIGSTOP)
+        tasks = f"/proc/{self.target.pid}/task"
+        deadline = time.monotonic() + 10
+        while any(Path(tasks, task, "stat").read_text().rpartition(")")[2].split()[0] != "T" for task in os.listdir(tasks)):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.001)
 
     def loop_ids(self, pid):
         return [row["id"] for row in self.loopctl(pid, "loops", code=0).rows]

@@ -191,7 +191,7 @@ class TestShell(program.TestCase):
     def test_blocked_target_does_not_block_the_shell(self):
         pid, _ = self.start_target()
         shell = self.shell(pid, "--timeout=0.3")
-        self.target.send_signal(signal.SIGSTOP)
+        self.stop_target()
         start = time.monotonic()
         shell.send("loop\r")
         shell.expect("did not answer within 0.3 s")

@@ -419,15 +419,21 @@ END_TEST
 START_TEST (test_freed_with_lock)
 {
   LoopFuture *futures[2];
+  LoopFuture *predicate;
 
   set_up ();
   wait_as (futures, 2);
+  take ();
+  predicate = loop_condition_wait_for (condition, has_two, step_new ('p'), step_destroy);
   take ();
   notify_some (1);
   g_object_unref (condition);
   ck_assert (loop_future_cancelled (futures[0]));
   ck_assert (loop_future_cancelled (futures[1]));
+  ck_assert (loop_future_cancelled (predicate));
   unref_all (futures, 2);
+  g_object_unref (predicate);
+  check_steps ("?P");
   g_object_unref (loop);
 }
 END_TEST

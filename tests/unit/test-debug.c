@@ -4,6 +4,7 @@
 
 #include "loop-error.h"
 #include "loop-fd-watcher.h"
+#include "loop-future.h"
 #include "loop-handle-private.h"
 
 #include <math.h>
@@ -266,7 +267,48 @@ START_TEST (test_wrong_thread)
 }
 END_TEST
 
-/* A loop that does not run may be used by any one thread. */
+static gpointer
+intrude_on_future (gpointer future)
+{
+  g_autoptr (GError) exception = g_error_new_literal (G_FILE_ERROR, G_FILE_ERROR_NOSPC, "no space");
+  g_autoptr (GError) error = NULL;
+
+  ck_assert (!loop_future_set_result (future, NULL, &error));
+  ck_assert (g_error_matches (error, LOOP_ERROR, LOOP_ERROR_WRONG_THREAD));
+  g_clear_error (&error);
+
+  ck_assert (!loop_future_set_exception (future, exception, &error));
+  ck_assert (g_error_matches (error, LOOP_ERROR, LOOP_ERROR_WRONG_THREAD));
+
+  loop_check_expect_critical ("*loop_future_cancel*thread*");
+  ck_assert (!loop_future_cancel (future));
+
+  return NULL;
+}
+
+static void
+let_intrude_on_future (gpointer future)
+{
+  g_thread_join (g_thread_new ("intruder", intrude_on_future, future));
+
+  /* None of it has had an effect. */
+  ck_assert (!loop_future_done (future));
+  ck_assert (loop_future_set_result (future, NULL, NULL));
+}
+
+START_TEST (test_future_in_wrong_thread)
+{
+  g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
+  g_autoptr (LoopFuture) future = loop_event_loop_create_future (loop);
+
+  loop_event_loop_set_debug (loop, TRUE);
+  loop_event_loop_set_slow_callback_duration (loop, 10.0);
+  loop_event_loop_call_soon (loop, let_intrude_on_future, future, NULL);
+  ck_assert (loop_event_loop_run_until_complete (loop, future, NULL, NULL));
+}
+END_TEST
+
+/* A loop that does not run may be used by any one thread, and futures of a closed one as well. */
 static gpointer
 use_idle_loop (gpointer loop)
 {
@@ -274,6 +316,29 @@ use_idle_loop (gpointer loop)
 
   return NULL;
 }
+
+static gpointer
+cancel_future (gpointer future)
+{
+  ck_assert (loop_future_cancel (future));
+
+  return NULL;
+}
+
+START_TEST (test_future_of_idle_loop)
+{
+  g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
+  g_autoptr (LoopFuture) first = loop_event_loop_create_future (loop);
+  g_autoptr (LoopFuture) second = loop_event_loop_create_future (loop);
+  g_autoptr (LoopFuture) third = loop_event_loop_create_future (loop);
+
+  loop_event_loop_set_debug (loop, TRUE);
+  g_thread_join (g_thread_new ("user", cancel_future, first));
+  ck_assert (loop_event_loop_close (loop));
+  g_thread_join (g_thread_new ("user", cancel_future, second));
+  ck_assert (loop_future_set_result (third, NULL, NULL));
+}
+END_TEST
 
 START_TEST (test_idle_loop)
 {
@@ -298,4 +363,6 @@ LOOP_TEST_MAIN ("debug",
                 test_no_warning,
                 test_switched_in_callback,
                 test_wrong_thread,
+                test_future_in_wrong_thread,
+                test_future_of_idle_loop,
                 test_idle_loop)

@@ -54,7 +54,7 @@ START_TEST (test_queued_alone)
   g_autoptr (LoopThreadPoolExecutor) executor = loop_thread_pool_executor_new (1, NULL);
   Gate gate = { .is_open = FALSE };
   Job jobs[3] = { { .gate = &gate }, { .number = 1 }, { .number = 2 } };
-  g_autoptr (LoopFuture) running = submit_job (loop, executor, &jobs[0]);
+  g_autoptr (LoopFuture) running G_GNUC_UNUSED = submit_job (loop, executor, &jobs[0]);
   g_autoptr (LoopFuture) queued = submit_job (loop, executor, &jobs[1]);
   g_autoptr (LoopFuture) later = NULL;
 

@@ -102,6 +102,10 @@ START_TEST (test_nowait)
   for (int i = 0; i < 3; i++)
     ck_assert_int_eq (get_nowait (), i);
   ck_assert (loop_queue_is_empty (queue));
+
+  ck_assert (loop_queue_put_nowait (queue, NULL, NULL));
+  ck_assert (loop_queue_get_nowait (queue, &value, NULL));
+  ck_assert_ptr_null (g_value_get_pointer (&value));
   tear_down ();
 }
 END_TEST

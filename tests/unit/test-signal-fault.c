@@ -12,15 +12,6 @@
 
 /* A signal may be the fault of an instruction: then a handler that returns would have it tried again for ever. */
 
-static volatile int *protected_page;
-
-static void
-set_up (void)
-{
-  protected_page = mmap (NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  ck_assert_ptr_ne ((void *) protected_page, MAP_FAILED);
-}
-
 START_TEST (test_sent)
 {
   g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
@@ -33,6 +24,15 @@ START_TEST (test_sent)
 END_TEST
 
 #if !defined(LOOP_WITH_ASAN) && !defined(LOOP_WITH_TSAN)
+
+static volatile int *protected_page;
+
+static void
+set_up (void)
+{
+  protected_page = mmap (NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ck_assert_ptr_ne ((void *) protected_page, MAP_FAILED);
+}
 
 /* Without the loop, it would end the process; so it does with the loop. */
 START_TEST (test_real)

@@ -54,4 +54,11 @@ loop_clock_add (gint64 base, gint64 ns)
   return ns > LOOP_NEVER - base ? LOOP_NEVER : base + ns;
 }
 
+/* @seconds from now; it is not NaN. */
+static inline gint64
+loop_clock_after (double seconds)
+{
+  return loop_clock_add (loop_clock_now (), loop_clock_from_seconds (seconds));
+}
+
 G_END_DECLS

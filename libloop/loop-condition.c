@@ -193,14 +193,12 @@ loop_condition_waiter_cancel (LoopFuture *base, const char *message)
 {
   LoopConditionWaiter *self = (LoopConditionWaiter *) base;
   g_autoptr (LoopCondition) condition = NULL;
-  LoopHandle *check;
 
   if (!loop_future_is_pending (base))
     return FALSE;
 
   condition = g_weak_ref_get (&self->condition);
-  g_free (base->cancel_message);
-  base->cancel_message = g_strdup (message);
+  loop_future_set_cancel_message (base, message);
   g_object_ref (self);
 
   switch ((Phase) self->phase)
@@ -219,9 +217,7 @@ loop_condition_waiter_cancel (LoopFuture *base, const char *message)
 
     case CHECKING:
     default:
-      check = g_steal_pointer (&self->check);
-      if (check != NULL)
-        loop_handle_cancel (check);
+      loop_handle_clear_pending (&self->check);
       end_cancelled (self);
     }
 
@@ -293,8 +289,7 @@ bury (gpointer data)
     {
       LoopFuture *base = LOOP_FUTURE (waiter);
 
-      g_free (base->cancel_message);
-      base->cancel_message = g_strdup (self->waiters->obituary);
+      loop_future_set_cancel_message (base, self->waiters->obituary);
       give_up (waiter, self->lock);
       g_object_unref (waiter);
     }

@@ -267,12 +267,6 @@ connector_watch_failed (LoopWatch *watch, GError *error)
 }
 
 static void
-connector_watch_closed (LoopWatch *watch)
-{
-  /* The close hook has taken care of it. */
-}
-
-static void
 connector_describe (const LoopWatch *watch, gboolean is_writer, LoopDescription *description)
 {
   description->id = watch->id;
@@ -285,7 +279,6 @@ static const LoopWatchClass connector_watch_class = {
   .readable = connector_writable,
   .writable = connector_writable,
   .failed = connector_watch_failed,
-  .closed = connector_watch_closed,
   .describe = connector_describe,
 };
 

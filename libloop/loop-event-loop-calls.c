@@ -114,13 +114,6 @@ loop_event_loop_schedule_at (LoopEventLoop *self,
   return timer;
 }
 
-static void
-destroy_user_data (gpointer user_data, GDestroyNotify notify)
-{
-  if (notify != NULL)
-    notify (user_data);
-}
-
 static inline LoopHandle *
 call_soon (LoopEventLoop *self, LoopCallback callback, gpointer user_data, GDestroyNotify notify, GError **error)
 {
@@ -128,7 +121,7 @@ call_soon (LoopEventLoop *self, LoopCallback callback, gpointer user_data, GDest
 
   if (G_UNLIKELY (!loop_event_loop_check_usable (self, error)))
     {
-      destroy_user_data (user_data, notify);
+      loop_destroy_user_data (user_data, notify);
       return NULL;
     }
 
@@ -269,7 +262,7 @@ loop_event_loop_call_soon_threadsafe (LoopEventLoop *self,
       loop_incoming_post_callback (self->incoming, self, callback, user_data, notify, NULL, handle))
     return TRUE;
 
-  destroy_user_data (user_data, notify);
+  loop_destroy_user_data (user_data, notify);
   g_set_error_literal (error, LOOP_ERROR, LOOP_ERROR_CLOSED, "The event loop is closed");
 
   return FALSE;
@@ -288,13 +281,13 @@ schedule_timer (LoopEventLoop *self,
   if (G_UNLIKELY (isnan (seconds)))
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "The %s of a timer is not a number", what);
-      destroy_user_data (user_data, notify);
+      loop_destroy_user_data (user_data, notify);
       return NULL;
     }
 
   if (G_UNLIKELY (!loop_event_loop_check_usable (self, error)))
     {
-      destroy_user_data (user_data, notify);
+      loop_destroy_user_data (user_data, notify);
       return NULL;
     }
 

@@ -75,7 +75,8 @@ close_watches (LoopEventLoop *self)
       loop_event_loop_enter (self);
       loop_poller_remove (&self->poller, watch);
       loop_event_loop_leave (self);
-      watch->klass->closed (watch);
+      if (watch->klass->closed != NULL)
+        watch->klass->closed (watch);
     }
 }
 

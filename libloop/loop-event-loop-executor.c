@@ -49,8 +49,7 @@ get_default_executor (LoopEventLoop *loop)
 static LoopFuture *
 fail (LoopEventLoop *self, const char *name, GError *error, gpointer user_data, GDestroyNotify notify)
 {
-  if (notify != NULL)
-    notify (user_data);
+  loop_destroy_user_data (user_data, notify);
 
   return loop_future_new_failed (self, name, error);
 }
@@ -249,8 +248,7 @@ loop_event_loop_shutdown_default_executor (LoopEventLoop *self, double timeout)
       shutdown->ref_count++;
       g_object_ref (future);
       shutdown->timer = (LoopHandle *) loop_event_loop_schedule_at (
-          self, loop_clock_add (loop_clock_now (), loop_clock_from_seconds (timeout)), shutdown_timed_out, shutdown,
-          shutdown_timer_gone, name);
+          self, loop_clock_after (timeout), shutdown_timed_out, shutdown, shutdown_timer_gone, name);
     }
 
   return g_steal_pointer (&future);

@@ -189,6 +189,14 @@ loop_event_loop_leave (LoopEventLoop *self)
   loop_guard_leave (&self->guard);
 }
 
+/* Of a callback that will not be called. */
+static inline void
+loop_destroy_user_data (gpointer user_data, GDestroyNotify notify)
+{
+  if (notify != NULL)
+    notify (user_data);
+}
+
 /* As loop_event_loop_check_open(), and looks at the thread in debug mode. */
 static inline gboolean
 loop_event_loop_check_usable (LoopEventLoop *self, GError **error)

@@ -5,6 +5,7 @@
 #include "loop-fiber-overflow-private.h"
 
 #include "loop-handle-private.h"
+#include "loop-signal-action-private.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -58,8 +59,6 @@ report (void)
 static void
 handle_fault (int signum, siginfo_t *info, void *context)
 {
-  struct sigaction *old = &previous[signum == SIGSEGV ? 0 : 1];
-
   if (subject_stack != NULL && loop_fiber_stack_guards (subject_stack, info->si_addr))
     {
       report ();
@@ -68,12 +67,7 @@ handle_fault (int signum, siginfo_t *info, void *context)
       return;
     }
 
-  if ((old->sa_flags & SA_SIGINFO) != 0)
-    old->sa_sigaction (signum, info, context);
-  else if (old->sa_handler != SIG_DFL && old->sa_handler != SIG_IGN)
-    old->sa_handler (signum);
-  else
-    sigaction (signum, old, NULL);
+  loop_signal_pass_on (signum, &previous[signum == SIGSEGV ? 0 : 1], info, context);
 }
 
 static void
@@ -100,17 +94,19 @@ static GPrivate alternate_stack = G_PRIVATE_INIT (free_alternate_stack);
 void
 loop_fiber_watch_overflow (void)
 {
+  static __thread gboolean is_watched __attribute__ ((tls_model ("initial-exec")));
   static gsize is_installed;
   stack_t stack;
+
+  if (is_watched)
+    return;
+  is_watched = TRUE;
 
   if (g_once_init_enter (&is_installed))
     {
       install_handlers ();
       g_once_init_leave (&is_installed, 1);
     }
-
-  if (g_private_get (&alternate_stack) != NULL)
-    return;
 
   /* One that the program has set up for itself serves as well. */
   if (sigaltstack (NULL, &stack) != 0 || (stack.ss_flags & SS_DISABLE) == 0)

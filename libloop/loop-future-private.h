@@ -74,6 +74,13 @@ loop_future_is_pending (LoopFuture *self)
 }
 
 static inline void
+loop_future_set_cancel_message (LoopFuture *self, const char *message)
+{
+  g_free (self->cancel_message);
+  self->cancel_message = g_strdup (message);
+}
+
+static inline void
 loop_future_give_back (LoopFuture *self)
 {
   LoopFutureClass *klass = LOOP_FUTURE_GET_CLASS (self);

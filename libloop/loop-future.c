@@ -81,11 +81,6 @@ typedef struct
 } LoopFutureRemains;
 
 static void
-do_nothing (gpointer data)
-{
-}
-
-static void
 bury (gpointer data)
 {
   LoopFutureRemains *self = data;
@@ -112,8 +107,7 @@ leave_remains_to_loop (LoopFuture *self)
   remains->result = self->result;
   self->result = (GValue) G_VALUE_INIT;
 
-  /* Refused by a closed loop, it is done here. */
-  loop_event_loop_call_soon_threadsafe (self->loop, do_nothing, remains, bury, NULL, NULL);
+  loop_event_loop_bury (self->loop, remains, bury);
 }
 
 static void
@@ -198,10 +192,7 @@ loop_future_finish_cancelled (LoopFuture *self, const char *message)
     return;
 
   if (message != NULL)
-    {
-      g_free (self->cancel_message);
-      self->cancel_message = g_strdup (message);
-    }
+    loop_future_set_cancel_message (self, message);
   finish (self, LOOP_FUTURE_CANCELLED);
 }
 
@@ -353,22 +344,6 @@ loop_future_state_to_string (LoopFutureState state)
     default:
       g_assert_not_reached ();
     }
-}
-
-/**
- * loop_event_loop_create_future:
- * @self: an event loop
- *
- * Makes a future that belongs to the loop.
- *
- * Returns: (transfer full): the future
- */
-LoopFuture *
-loop_event_loop_create_future (LoopEventLoop *self)
-{
-  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), NULL);
-
-  return loop_future_new (self, NULL);
 }
 
 /**
@@ -741,71 +716,4 @@ loop_future_remove_done_callback (LoopFuture *self, guint64 id)
     }
 
   return FALSE;
-}
-
-/* It may come when the run that waits for it is over: it is not to stop the next one. */
-static void
-stop_loop (LoopFuture *future, gpointer user_data)
-{
-  const gboolean *is_waiting = user_data;
-
-  if (*is_waiting)
-    loop_event_loop_stop (future->loop);
-}
-
-/**
- * loop_event_loop_run_until_complete:
- * @self: an event loop
- * @future: a future of this loop
- * @result: (out caller-allocates) (optional): return location for the result, uninitialised
- * @error: return location for an error
- *
- * Runs the loop until @future is done, and gets its result.
- *
- * Returns: (skip): %TRUE, or %FALSE with the error of the future, with
- *   %G_IO_ERROR_CANCELLED, with %LOOP_ERROR_STOPPED when the loop was stopped before, or
- *   with an error of [method@EventLoop.run_forever]
- */
-gboolean
-loop_event_loop_run_until_complete (LoopEventLoop *self, LoopFuture *future, GValue *result, GError **error)
-{
-  g_autoptr (LoopFuture) keep = NULL;
-  gboolean *is_waiting;
-  guint64 callback;
-  gboolean success;
-
-  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), FALSE);
-  g_return_val_if_fail (LOOP_IS_FUTURE (future), FALSE);
-  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
-
-  if (future->loop != self)
-    {
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                           "The future belongs to a different event loop");
-      return FALSE;
-    }
-
-  keep = g_object_ref (future);
-
-  if (self->is_closed || loop_event_loop_is_running (self))
-    return loop_event_loop_run_forever_full (self, error);
-
-  is_waiting = g_rc_box_new (gboolean);
-  *is_waiting = TRUE;
-  callback = loop_future_add_done_callback (future, stop_loop, g_rc_box_acquire (is_waiting), g_rc_box_release);
-  success = loop_event_loop_run_forever_full (self, error);
-  loop_future_remove_done_callback (future, callback);
-  *is_waiting = FALSE;
-  g_rc_box_release (is_waiting);
-
-  if (!success)
-    return FALSE;
-
-  if (loop_future_is_pending (future))
-    {
-      g_set_error_literal (error, LOOP_ERROR, LOOP_ERROR_STOPPED, "The event loop stopped before the future was done");
-      return FALSE;
-    }
-
-  return loop_future_result (future, result, error);
 }

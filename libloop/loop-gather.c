@@ -102,8 +102,7 @@ loop_gather_future_cancel (LoopFuture *future, const char *message)
   if (!loop_composite_future_cancel_children (&self->parent_instance, message))
     return FALSE;
 
-  g_free (future->cancel_message);
-  future->cancel_message = g_strdup (message);
+  loop_future_set_cancel_message (future, message);
   /* They may end otherwise in spite of it, but this one was asked to be cancelled. */
   self->is_cancel_requested = TRUE;
 

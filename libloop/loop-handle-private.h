@@ -136,4 +136,14 @@ loop_handle_release (LoopHandle *self, LoopHandlePool *pool)
     loop_handle_unref (self);
 }
 
+/* Cancels a handle that somebody keeps in *@handle for as long as it is pending, if there is one. */
+static inline void
+loop_handle_clear_pending (LoopHandle **handle)
+{
+  LoopHandle *pending = g_steal_pointer (handle);
+
+  if (pending != NULL)
+    loop_handle_cancel (pending);
+}
+
 G_END_DECLS

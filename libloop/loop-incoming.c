@@ -92,8 +92,7 @@ prefetch_for_writing (const void *address)
 }
 
 /*
- * Makes room for a call, and gives it an id. It is called with the mutex, which
- * finish_post() gives back.
+ * Makes room for a call, and gives it an id. finish_post() gives back the mutex.
  *
  * Returns: (nullable): the call to fill in; %NULL when the loop is closed
  */
@@ -102,8 +101,13 @@ begin_post (LoopIncoming *self)
 {
   LoopIncomingCall *call;
 
+  pthread_mutex_lock (&self->mutex);
+
   if (G_UNLIKELY (self->is_closed))
-    return NULL;
+    {
+      pthread_mutex_unlock (&self->mutex);
+      return NULL;
+    }
 
   if (G_UNLIKELY (self->n_calls == self->capacity))
     {
@@ -148,15 +152,10 @@ finish_post (LoopIncoming *self)
 gboolean
 loop_incoming_post (LoopIncoming *self, LoopCallback callback, gpointer user_data, GDestroyNotify notify)
 {
-  LoopIncomingCall *call;
+  LoopIncomingCall *call = begin_post (self);
 
-  pthread_mutex_lock (&self->mutex);
-  call = begin_post (self);
   if (call == NULL)
-    {
-      pthread_mutex_unlock (&self->mutex);
-      return FALSE;
-    }
+    return FALSE;
 
   call->callback = callback;
   call->user_data = user_data;
@@ -170,15 +169,10 @@ loop_incoming_post (LoopIncoming *self, LoopCallback callback, gpointer user_dat
 gboolean
 loop_incoming_post_handle (LoopIncoming *self, LoopHandle *handle)
 {
-  LoopIncomingCall *call;
+  LoopIncomingCall *call = begin_post (self);
 
-  pthread_mutex_lock (&self->mutex);
-  call = begin_post (self);
   if (call == NULL)
-    {
-      pthread_mutex_unlock (&self->mutex);
-      return FALSE;
-    }
+    return FALSE;
 
   call->callback = NULL;
   call->handle = handle;

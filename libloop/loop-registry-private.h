@@ -72,6 +72,8 @@ G_GNUC_INTERNAL
 void loop_event_loop_unregister (LoopEventLoop *self, LoopRegistryKind kind, LoopRegistryNode *node);
 G_GNUC_INTERNAL
 void loop_event_loop_unref_anywhere (LoopEventLoop *self);
+G_GNUC_INTERNAL
+void loop_event_loop_bury (LoopEventLoop *self, gpointer remains, GDestroyNotify bury);
 
 #define LOOP_REGISTRY_FOREACH(registry, kind, node)                                                                    \
   for (LoopRegistryNode *node = (registry)->heads[kind].next; node != &(registry)->heads[kind]; node = node->next)

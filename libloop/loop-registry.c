@@ -73,3 +73,17 @@ loop_event_loop_unref_anywhere (LoopEventLoop *self)
   if (!loop_incoming_post (incoming, do_nothing, self, g_object_unref))
     g_object_unref (self);
 }
+
+/*
+ * Has @bury called with what is left of something that was freed, on the thread that runs
+ * the loop; right now, if that is this one or there is none.
+ */
+void
+loop_event_loop_bury (LoopEventLoop *self, gpointer remains, GDestroyNotify bury)
+{
+  if (loop_event_loop_is_elsewhere (self))
+    /* Refused by a closed loop, it is done here. */
+    loop_event_loop_call_soon_threadsafe (self, do_nothing, remains, bury, NULL, NULL);
+  else
+    bury (remains);
+}

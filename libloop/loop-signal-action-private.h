@@ -4,6 +4,8 @@
 
 #include "loop-event-loop-private.h"
 
+#include <signal.h>
+
 G_BEGIN_DECLS
 
 /* The action of the process for a signal, which is one loop's at a time. */
@@ -18,5 +20,7 @@ G_GNUC_INTERNAL
 void loop_signal_release (int signum, LoopEventLoop *owner);
 G_GNUC_INTERNAL
 guint loop_signal_take (int signum);
+G_GNUC_INTERNAL
+void loop_signal_pass_on (int signum, const struct sigaction *previous, siginfo_t *info, void *context);
 
 G_END_DECLS

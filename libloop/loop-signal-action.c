@@ -34,11 +34,10 @@ is_fault (int signum, const siginfo_t *info)
   return info->si_code > 0 && (signum == SIGSEGV || signum == SIGBUS || signum == SIGFPE || signum == SIGILL);
 }
 
-static void
-pass_on_fault (int signum, siginfo_t *info, void *context)
+/* Leaves a signal to the action that there was before ours. In a signal handler. */
+void
+loop_signal_pass_on (int signum, const struct sigaction *previous, siginfo_t *info, void *context)
 {
-  const struct sigaction *previous = &slots[signum].previous;
-
   if ((previous->sa_flags & SA_SIGINFO) != 0)
     previous->sa_sigaction (signum, info, context);
   else if (previous->sa_handler != SIG_DFL && previous->sa_handler != SIG_IGN)
@@ -56,7 +55,7 @@ catch_signal (int signum, siginfo_t *info, void *context)
 
   if (G_UNLIKELY (is_fault (signum, info)))
     {
-      pass_on_fault (signum, info, context);
+      loop_signal_pass_on (signum, &slot->previous, info, context);
     }
   else if (G_UNLIKELY (getpid () != __atomic_load_n (&slot->pid, __ATOMIC_RELAXED)))
     {

@@ -174,12 +174,6 @@ signal_watcher_failed (LoopWatch *watch, GError *error)
 }
 
 static void
-signal_watcher_watch_closed (LoopWatch *watch)
-{
-  /* The close hook has taken care of it. */
-}
-
-static void
 signal_watcher_describe (const LoopWatch *watch, gboolean is_writer, LoopDescription *description)
 {
   description->id = watch->id;
@@ -191,7 +185,6 @@ signal_watcher_describe (const LoopWatch *watch, gboolean is_writer, LoopDescrip
 static const LoopWatchClass signal_watcher_class = {
   .readable = signal_watcher_readable,
   .failed = signal_watcher_failed,
-  .closed = signal_watcher_watch_closed,
   .describe = signal_watcher_describe,
 };
 
@@ -319,13 +312,6 @@ add_handler (LoopEventLoop *loop, LoopSignalHandler *handler, GError **error)
   return TRUE;
 }
 
-static void
-destroy_user_data (gpointer user_data, GDestroyNotify notify)
-{
-  if (notify != NULL)
-    notify (user_data);
-}
-
 /**
  * loop_event_loop_add_signal_handler:
  * @self: an event loop
@@ -404,7 +390,7 @@ loop_event_loop_add_signal_handler (LoopEventLoop *self,
 
   if (!loop_event_loop_check_usable (self, error) || !loop_signal_check (signum, error))
     {
-      destroy_user_data (user_data, notify);
+      loop_destroy_user_data (user_data, notify);
       return FALSE;
     }
 

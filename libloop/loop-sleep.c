@@ -34,14 +34,12 @@ static gboolean
 loop_sleep_future_cancel (LoopFuture *base, const char *message)
 {
   LoopSleepFuture *self = (LoopSleepFuture *) base;
-  LoopHandle *handle = g_steal_pointer (&self->handle);
 
   if (!loop_future_is_pending (base))
     return FALSE;
 
   g_object_ref (base);
-  if (handle != NULL)
-    loop_handle_cancel (handle);
+  loop_handle_clear_pending (&self->handle);
   loop_future_finish_cancelled (base, message);
   g_object_unref (base);
 
@@ -92,9 +90,8 @@ loop_sleep (LoopEventLoop *loop, double delay)
   if (delay <= 0.0)
     self->handle = loop_event_loop_schedule (loop, wake_up, self, g_object_unref, "sleep");
   else
-    self->handle = (LoopHandle *) loop_event_loop_schedule_at (
-        loop, loop_clock_add (loop_clock_now (), loop_clock_from_seconds (delay)), wake_up, self, g_object_unref,
-        "sleep");
+    self->handle = (LoopHandle *) loop_event_loop_schedule_at (loop, loop_clock_after (delay), wake_up, self,
+                                                               g_object_unref, "sleep");
 
   return &self->parent_instance;
 }

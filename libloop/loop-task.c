@@ -197,8 +197,7 @@ loop_task_cancel (LoopFuture *base, const char *message)
     return FALSE;
 
   self->n_cancels++;
-  g_free (base->cancel_message);
-  base->cancel_message = g_strdup (message);
+  loop_future_set_cancel_message (base, message);
 
   /* What it waits for may be a task as well, and go on in spite of it. */
   if (self->waiter != NULL && loop_future_cancel_with_message (self->waiter, message))
@@ -256,11 +255,6 @@ unref_coroutine (gpointer coroutine)
 }
 
 static void
-do_nothing (gpointer data)
-{
-}
-
-static void
 loop_task_dispose (GObject *object)
 {
   LoopTask *self = LOOP_TASK (object);
@@ -269,8 +263,7 @@ loop_task_dispose (GObject *object)
   if (self->coroutine != NULL && loop_event_loop_is_elsewhere (base->loop))
     {
       /* The loop cannot be asked for anything but this. */
-      loop_event_loop_call_soon_threadsafe (base->loop, do_nothing, g_steal_pointer (&self->coroutine), unref_coroutine,
-                                            NULL, NULL);
+      loop_event_loop_bury (base->loop, g_steal_pointer (&self->coroutine), unref_coroutine);
     }
   else if (self->coroutine != NULL)
     {

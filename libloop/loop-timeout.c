@@ -127,7 +127,7 @@ loop_timeout (LoopEventLoop *loop, double delay)
   g_return_val_if_fail (LOOP_IS_EVENT_LOOP (loop), NULL);
   g_return_val_if_fail (!isnan (delay), NULL);
 
-  return begin (loop, loop_clock_add (loop_clock_now (), loop_clock_from_seconds (delay)));
+  return begin (loop, loop_clock_after (delay));
 }
 
 /**

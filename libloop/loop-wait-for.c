@@ -30,22 +30,13 @@ make_timed_out (void)
 }
 
 static void
-cancel_timer (LoopWaitForFuture *self)
-{
-  LoopHandle *timer = g_steal_pointer (&self->timer);
-
-  if (timer != NULL)
-    loop_handle_cancel (timer);
-}
-
-static void
 loop_wait_for_future_child_done (LoopCompositeFuture *base, LoopChild *child)
 {
   LoopWaitForFuture *self = (LoopWaitForFuture *) base;
   LoopFuture *future = &base->parent_instance;
 
   g_object_ref (self);
-  cancel_timer (self);
+  loop_handle_clear_pending (&self->timer);
 
   /* What ended otherwise in spite of being cancelled has its say. */
   if (self->is_timed_out && loop_child_is_cancelled (child) && loop_future_is_pending (future))
@@ -84,7 +75,7 @@ loop_wait_for_future_cancel (LoopFuture *future, const char *message)
   /* The other one is done, and we are about to be told. */
   g_object_ref (self);
   loop_future_give_back (future);
-  cancel_timer (self);
+  loop_handle_clear_pending (&self->timer);
   loop_composite_future_let_go (&self->parent_instance);
   loop_future_finish_cancelled (future, message);
   g_object_unref (self);
@@ -151,9 +142,8 @@ loop_wait_for (LoopFuture *future, double timeout)
   loop_composite_future_watch (&self->parent_instance, &future, 1);
 
   if (timeout >= 0.0 && !loop->is_closed)
-    self->timer = (LoopHandle *) loop_event_loop_schedule_at (
-        loop, loop_clock_add (loop_clock_now (), loop_clock_from_seconds (timeout)), time_out, g_object_ref (self),
-        g_object_unref, "wait_for");
+    self->timer = (LoopHandle *) loop_event_loop_schedule_at (loop, loop_clock_after (timeout), time_out,
+                                                              g_object_ref (self), g_object_unref, "wait_for");
 
   return LOOP_FUTURE (self);
 }

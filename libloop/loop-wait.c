@@ -111,15 +111,6 @@ loop_wait_result_get_pending (LoopWaitResult *self)
 }
 
 static void
-cancel_timer (LoopWaitFuture *self)
-{
-  LoopHandle *timer = g_steal_pointer (&self->timer);
-
-  if (timer != NULL)
-    loop_handle_cancel (timer);
-}
-
-static void
 finish (LoopWaitFuture *self)
 {
   LoopFuture *base = LOOP_FUTURE (self);
@@ -130,7 +121,7 @@ finish (LoopWaitFuture *self)
     return;
 
   g_object_ref (self);
-  cancel_timer (self);
+  loop_handle_clear_pending (&self->timer);
   loop_composite_future_let_go (&self->parent_instance);
 
   result = g_atomic_rc_box_new0 (LoopWaitResult);
@@ -177,7 +168,7 @@ loop_wait_future_cancel (LoopFuture *future, const char *message)
     return FALSE;
 
   g_object_ref (future);
-  cancel_timer (self);
+  loop_handle_clear_pending (&self->timer);
   loop_composite_future_let_go (&self->parent_instance);
   g_clear_pointer (&self->futures, g_ptr_array_unref);
   loop_future_finish_cancelled (future, message);
@@ -265,9 +256,8 @@ loop_wait (LoopEventLoop *loop, LoopFuture *const *futures, gsize n_futures, dou
     g_ptr_array_add (self->futures, g_object_ref (futures[i]));
 
   if (timeout >= 0.0 && !loop->is_closed)
-    self->timer = (LoopHandle *) loop_event_loop_schedule_at (
-        loop, loop_clock_add (loop_clock_now (), loop_clock_from_seconds (timeout)), time_out, g_object_ref (self),
-        g_object_unref, "wait");
+    self->timer = (LoopHandle *) loop_event_loop_schedule_at (loop, loop_clock_after (timeout), time_out,
+                                                              g_object_ref (self), g_object_unref, "wait");
 
   return base;
 }

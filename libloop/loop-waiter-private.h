@@ -82,9 +82,6 @@ void loop_waiter_queue_fail (LoopWaiterQueue *self, const GError *error);
 G_GNUC_INTERNAL
 void loop_waiter_queue_free (LoopWaiterQueue *self, LoopEventLoop *loop);
 
-G_GNUC_INTERNAL
-void loop_event_loop_bury (LoopEventLoop *loop, gpointer remains, GDestroyNotify bury);
-
 static inline gboolean
 loop_waiter_is_pending (LoopWaiter *self)
 {

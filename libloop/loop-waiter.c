@@ -230,27 +230,3 @@ loop_waiter_queue_free (LoopWaiterQueue *self, LoopEventLoop *loop)
   if (self != NULL)
     loop_event_loop_bury (loop, self, bury_queue);
 }
-
-static void
-do_nothing (gpointer data)
-{
-}
-
-/*
- * Has @bury free what is left of an object on the loop's thread, as that goes on using it: the
- * last reference may have been dropped by another one, such as a garbage collector's.
- */
-void
-loop_event_loop_bury (LoopEventLoop *loop, gpointer remains, GDestroyNotify bury)
-{
-  gpointer thread = __atomic_load_n (&loop->thread, __ATOMIC_RELAXED);
-
-  if (thread == NULL)
-    thread = __atomic_load_n (&loop->home, __ATOMIC_RELAXED);
-
-  if (thread == NULL || thread == loop_thread_self ())
-    bury (remains);
-  else
-    /* Refused by a closed loop, it is done here. */
-    loop_event_loop_call_soon_threadsafe (loop, do_nothing, remains, bury, NULL, NULL);
-}

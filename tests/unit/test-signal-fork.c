@@ -47,6 +47,15 @@ wait_for (pid_t pid)
   return status;
 }
 
+static void
+check_terminated (pid_t pid)
+{
+  int status = wait_for (pid);
+
+  ck_assert (WIFSIGNALED (status));
+  ck_assert_int_eq (WTERMSIG (status), SIGTERM);
+}
+
 static gboolean
 is_readable (int fd)
 {
@@ -73,7 +82,6 @@ START_TEST (test_fork)
 {
   g_autoptr (LoopEventLoop) loop = make_loop ();
   pid_t pid = fork ();
-  int status;
 
   if (pid == 0)
     {
@@ -85,9 +93,7 @@ START_TEST (test_fork)
       _exit (2);
     }
 
-  status = wait_for (pid);
-  ck_assert (WIFSIGNALED (status));
-  ck_assert_int_eq (WTERMSIG (status), SIGTERM);
+  check_terminated (pid);
   check_parent (loop);
 }
 END_TEST
@@ -139,7 +145,6 @@ START_TEST (test_bare_fork)
 {
   g_autoptr (LoopEventLoop) loop = make_loop ();
   pid_t pid;
-  int status;
 
   if (IS_TSAN)
     return;
@@ -155,9 +160,7 @@ START_TEST (test_bare_fork)
       _exit (2);
     }
 
-  status = wait_for (pid);
-  ck_assert (WIFSIGNALED (status));
-  ck_assert_int_eq (WTERMSIG (status), SIGTERM);
+  check_terminated (pid);
   check_parent (loop);
 }
 END_TEST
@@ -167,7 +170,6 @@ START_TEST (test_vfork)
 {
   g_autoptr (LoopEventLoop) loop = make_loop ();
   pid_t pid;
-  int status;
 
   if (IS_TSAN)
     return;
@@ -180,9 +182,7 @@ START_TEST (test_vfork)
       _exit (2);
     }
 
-  status = wait_for (pid);
-  ck_assert (WIFSIGNALED (status));
-  ck_assert_int_eq (WTERMSIG (status), SIGTERM);
+  check_terminated (pid);
   check_parent (loop);
 }
 END_TEST

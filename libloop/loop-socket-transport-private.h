@@ -45,11 +45,13 @@ struct _LoopSocketTransport
   guint8 is_read_paused;
   guint8 is_closing;
 
-  guint is_connected : 1;     /* connection_made was called */
+  /* These, as is_closing, an inspector shows: loop_socket_transport_set_shown(). */
+  guint8 is_connected; /* connection_made was called */
+  guint8 is_eof_due;
+
   guint is_lost : 1;          /* connection_lost is due or was called */
   guint is_read_finished : 1; /* the peer sent its end of file */
   guint is_write_paused : 1;
-  guint is_eof_due : 1;
   guint is_loop_ref_held : 1;
   guint has_warned : 1;
 };
@@ -81,6 +83,14 @@ G_GNUC_INTERNAL
 void loop_socket_transport_schedule_connection_lost (LoopSocketTransport *self, GError *exception);
 G_GNUC_INTERNAL
 void loop_socket_transport_fail_write (LoopSocketTransport *self, int saved_errno);
+
+static inline void
+loop_socket_transport_set_shown (LoopSocketTransport *self, guint8 *flag, gboolean value)
+{
+  loop_event_loop_enter (self->parent_instance.loop);
+  *flag = !!value;
+  loop_event_loop_leave (self->parent_instance.loop);
+}
 
 static inline void
 loop_socket_transport_count (guint64 *counter, gsize n)

@@ -228,7 +228,8 @@ loop_socket_transport_write_eof (LoopTransport *transport)
   if (self->is_closing || self->is_eof_due)
     return;
 
-  self->is_eof_due = self->is_unwritable = TRUE;
+  self->is_unwritable = TRUE;
+  loop_socket_transport_set_shown (self, &self->is_eof_due, TRUE);
   if (self->buffer.size == 0)
     shutdown (self->fd, SHUT_WR);
 }

@@ -50,6 +50,14 @@ stop_reading (LoopSocketTransport *self)
   loop_socket_transport_set_interest (self, self->watch.wanted & ~LOOP_INTEREST_READ);
 }
 
+/* Nothing is written from now on, and nothing new is read. */
+static void
+begin_closing (LoopSocketTransport *self)
+{
+  self->is_unwritable = TRUE;
+  loop_socket_transport_set_shown (self, &self->is_closing, TRUE);
+}
+
 static void
 close_descriptor (LoopSocketTransport *self)
 {
@@ -129,7 +137,7 @@ call_connection_lost (gpointer data)
 
   if (self->is_connected && self->iface != NULL)
     {
-      self->is_connected = FALSE;
+      loop_socket_transport_set_shown (self, &self->is_connected, FALSE);
       self->iface->connection_lost (loop_socket_transport_get_protocol (self), lost->exception);
     }
 
@@ -159,7 +167,7 @@ force_close (LoopSocketTransport *self, GError *exception)
     }
 
   loop_write_buffer_clear (&self->buffer);
-  self->is_closing = self->is_unwritable = TRUE;
+  begin_closing (self);
   loop_socket_transport_set_interest (self, LOOP_INTEREST_NONE);
   loop_socket_transport_schedule_connection_lost (self, exception);
 }
@@ -280,7 +288,8 @@ socket_transport_watch_closed (LoopWatch *watch)
     g_warning ("The event loop was closed with transport #%" G_GUINT64_FORMAT " still open",
                self->parent_instance.node.id);
 
-  self->is_closing = self->is_unwritable = self->is_lost = TRUE;
+  begin_closing (self);
+  self->is_lost = TRUE;
   let_go (self);
 }
 
@@ -320,7 +329,7 @@ loop_socket_transport_close (LoopTransport *transport)
   if (self->is_closing)
     return;
 
-  self->is_closing = self->is_unwritable = TRUE;
+  begin_closing (self);
   stop_reading (self);
 
   if (self->buffer.size == 0 && self->write_error == NULL)
@@ -522,22 +531,24 @@ loop_socket_transport_new (LoopEventLoop *loop,
 
   self = g_object_new (LOOP_TYPE_SOCKET_TRANSPORT, NULL);
   loop_transport_set_up (LOOP_TRANSPORT (self), loop, protocol);
-  loop_watch_init (&self->watch, &socket_transport_watch_class, self->parent_instance.node.id);
-
-  /* Without interest for now; but from here on the loop knows of the transport, and closes it when it is closed. */
-  loop_event_loop_enter (loop);
-  is_watched = loop_poller_add (&loop->poller, &self->watch, fd, LOOP_INTEREST_NONE, error);
-  loop_event_loop_leave (loop);
-  if (!is_watched)
-    return NULL;
-
-  self->fd = fd;
-  g_set_object (&self->socket, socket);
   if (peer_length > 0)
     {
       self->peer = g_memdup2 (peer, peer_length);
       self->peer_length = peer_length;
     }
+
+  /* Without interest for now; but from here on the loop knows of the transport, and closes it when it is closed. */
+  loop_event_loop_enter (loop);
+  loop_transport_register (LOOP_TRANSPORT (self));
+  loop_watch_init (&self->watch, &socket_transport_watch_class, self->parent_instance.node.id);
+  is_watched = loop_poller_add (&loop->poller, &self->watch, fd, LOOP_INTEREST_NONE, error);
+  if (is_watched)
+    self->fd = fd;
+  loop_event_loop_leave (loop);
+  if (!is_watched)
+    return NULL;
+
+  g_set_object (&self->socket, socket);
   self->is_loop_ref_held = TRUE;
 
   /* One reference for the loop, one for the caller. */
@@ -553,7 +564,7 @@ call_connection_made (gpointer data)
   if (self->is_lost)
     return;
 
-  self->is_connected = TRUE;
+  loop_socket_transport_set_shown (self, &self->is_connected, TRUE);
   self->iface->connection_made (loop_socket_transport_get_protocol (self), LOOP_TRANSPORT (self));
   start_reading (self);
 

@@ -58,5 +58,7 @@ struct _LoopTransportClass
 
 G_GNUC_INTERNAL
 void loop_transport_set_up (LoopTransport *self, LoopEventLoop *loop, GObject *protocol);
+G_GNUC_INTERNAL
+void loop_transport_register (LoopTransport *self);
 
 G_END_DECLS

@@ -138,18 +138,22 @@ loop_transport_init (LoopTransport *self)
 {
 }
 
-/* For constructors: sets what every transport has, and registers it. */
+/* For constructors: sets what every transport has. */
 void
 loop_transport_set_up (LoopTransport *self, LoopEventLoop *loop, GObject *protocol)
 {
   self->loop = g_object_ref (loop);
   self->protocol = g_object_ref (protocol);
-
-  loop_event_loop_enter (loop);
-  loop_registry_add (&loop->registry, LOOP_REGISTRY_TRANSPORTS, &self->node, loop_event_loop_next_id (loop));
-  loop_event_loop_leave (loop);
-
   LOOP_TRANSPORT_GET_CLASS (self)->protocol_changed (self);
+}
+
+/* For constructors, inside the guard: the inspector finds the transport from then on. */
+void
+loop_transport_register (LoopTransport *self)
+{
+  LoopEventLoop *loop = self->loop;
+
+  loop_registry_add (&loop->registry, LOOP_REGISTRY_TRANSPORTS, &self->node, loop_event_loop_next_id (loop));
 }
 
 /**
@@ -277,9 +281,11 @@ loop_transport_set_protocol (LoopTransport *self, GObject *protocol)
   if (self->protocol == protocol)
     return;
 
+  /* Taking a reference may run an interpreter's code. */
+  g_object_ref (protocol);
   loop_event_loop_enter (self->loop);
   old = self->protocol;
-  self->protocol = g_object_ref (protocol);
+  self->protocol = protocol;
   LOOP_TRANSPORT_GET_CLASS (self)->protocol_changed (self);
   loop_event_loop_leave (self->loop);
 

@@ -24,6 +24,17 @@ loop_clock_now (void)
   return (gint64) now.tv_sec * LOOP_NSEC_PER_SEC + now.tv_nsec;
 }
 
+/* How long the thread has been on a CPU. */
+static inline gint64
+loop_clock_now_of_thread (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &now);
+
+  return (gint64) now.tv_sec * LOOP_NSEC_PER_SEC + now.tv_nsec;
+}
+
 static inline double
 loop_clock_to_seconds (gint64 ns)
 {

@@ -59,6 +59,7 @@ prepare_handle (LoopEventLoop *self, LoopCallback callback, gpointer user_data, 
   handle->loop = self;
   handle->id = loop_event_loop_next_id (self);
   handle->item.handle_state = LOOP_HANDLE_READY;
+  loop_event_loop_trace (self, handle->id);
 
   /* What another thread, or this one, posted before is to run before. */
   if (G_UNLIKELY (!loop_incoming_is_empty (self->incoming)))
@@ -106,6 +107,7 @@ loop_event_loop_schedule_at (LoopEventLoop *self,
   handle->item.handle_state = LOOP_HANDLE_TIMER;
   handle->item.handle_is_timer = TRUE;
   timer->when = when;
+  loop_event_loop_trace (self, handle->id);
 
   loop_event_loop_enter (self);
   loop_timer_queue_insert (&self->timers, timer);
@@ -193,27 +195,25 @@ loop_event_loop_call_soon (LoopEventLoop *self, LoopCallback callback, gpointer 
 }
 
 /*
- * call_soon_threadsafe for whoever holds the way in, but perhaps not the loop.
+ * Posts a call that has a handle, of a given id or, with 0, of the next. @handle may be NULL.
  *
  * Returns: %FALSE when the loop is closed; @user_data is then still the caller's
  */
-gboolean
-loop_incoming_post_callback (LoopIncoming *self,
-                             LoopEventLoop *loop,
-                             LoopCallback callback,
-                             gpointer user_data,
-                             GDestroyNotify notify,
-                             const char *name,
-                             LoopHandle **handle)
+static gboolean
+post_with_handle (LoopIncoming *self,
+                  LoopEventLoop *loop,
+                  LoopCallback callback,
+                  gpointer user_data,
+                  GDestroyNotify notify,
+                  const char *name,
+                  guint64 id,
+                  LoopHandle **handle)
 {
-  LoopHandle *posted;
-
-  if (handle == NULL && name == NULL)
-    return loop_incoming_post (self, callback, user_data, notify);
-
   /* Not from the pool, which is the loop thread's. */
-  posted = loop_handle_new_unpooled (callback, user_data, notify);
+  LoopHandle *posted = loop_handle_new_unpooled (callback, user_data, notify);
+
   posted->loop = loop;
+  posted->id = id;
   posted->item.handle_state = LOOP_HANDLE_INCOMING;
   if (name != NULL)
     loop_handle_take_name (posted, name);
@@ -230,6 +230,52 @@ loop_incoming_post_callback (LoopIncoming *self,
     *handle = posted;
 
   return TRUE;
+}
+
+/*
+ * call_soon_threadsafe for whoever holds the way in, but perhaps not the loop.
+ *
+ * Returns: %FALSE when the loop is closed; @user_data is then still the caller's
+ */
+gboolean
+loop_incoming_post_callback (LoopIncoming *self,
+                             LoopEventLoop *loop,
+                             LoopCallback callback,
+                             gpointer user_data,
+                             GDestroyNotify notify,
+                             const char *name,
+                             LoopHandle **handle)
+{
+  if (handle == NULL && name == NULL)
+    return loop_incoming_post (self, callback, user_data, notify);
+
+  return post_with_handle (self, loop, callback, user_data, notify, name, 0, handle);
+}
+
+/* In debug mode, it is written down who posts: before the loop's thread can have run it. */
+static gboolean
+post_traced (LoopEventLoop *self, LoopCallback callback, gpointer user_data, GDestroyNotify notify, LoopHandle **handle)
+{
+  guint64 id = loop_id_reserve (1);
+
+  loop_traceback_record (self->id, id);
+  if (post_with_handle (self->incoming, self, callback, user_data, notify, NULL, id, handle))
+    return TRUE;
+
+  loop_traceback_forget (id);
+
+  return FALSE;
+}
+
+static inline gboolean
+post (LoopEventLoop *self, LoopCallback callback, gpointer user_data, GDestroyNotify notify, LoopHandle **handle)
+{
+  if (G_UNLIKELY (self->incoming == NULL))
+    return FALSE;
+  if (G_UNLIKELY (__atomic_load_n (&self->debug, __ATOMIC_RELAXED)))
+    return post_traced (self, callback, user_data, notify, handle);
+
+  return loop_incoming_post_callback (self->incoming, self, callback, user_data, notify, NULL, handle);
 }
 
 /**
@@ -258,8 +304,7 @@ loop_event_loop_call_soon_threadsafe (LoopEventLoop *self,
   g_return_val_if_fail (callback != NULL, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  if (self->incoming != NULL &&
-      loop_incoming_post_callback (self->incoming, self, callback, user_data, notify, NULL, handle))
+  if (post (self, callback, user_data, notify, handle))
     return TRUE;
 
   loop_destroy_user_data (user_data, notify);

@@ -157,6 +157,8 @@ loop_event_loop_close_full (LoopEventLoop *self, GError **error)
   loop_event_loop_enter (self);
   loop_poller_clear (&self->poller);
   loop_event_loop_leave (self);
+  if (self->debug)
+    loop_traceback_forget_loop (self->id);
 
   g_object_unref (self);
 

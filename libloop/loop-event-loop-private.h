@@ -170,6 +170,8 @@ void loop_event_loop_unref_later (LoopEventLoop *self, gpointer object);
 G_GNUC_INTERNAL
 guint8 *loop_event_loop_make_read_buffer (LoopEventLoop *self, gsize *size, gboolean *is_shared);
 G_GNUC_INTERNAL
+void loop_exception_context_take_source_traceback (LoopExceptionContext *self, char *traceback);
+G_GNUC_INTERNAL
 void loop_event_loop_report (LoopEventLoop *self, LoopExceptionContext *context);
 
 /* For an inspector: calls @function for each loop, none of which can go away meanwhile. */
@@ -231,6 +233,22 @@ static inline guint64
 loop_event_loop_next_id (LoopEventLoop *self)
 {
   return loop_id_block_take (&self->ids);
+}
+
+/* In debug mode, writes down who makes the thing of that id. */
+static inline void
+loop_event_loop_trace (LoopEventLoop *self, guint64 id)
+{
+  if (G_UNLIKELY (self->debug))
+    loop_traceback_record (self->id, id);
+}
+
+/* When that thing has gone. From any thread. */
+static inline void
+loop_event_loop_untrace (LoopEventLoop *self, guint64 id)
+{
+  if (G_UNLIKELY (__atomic_load_n (&self->debug, __ATOMIC_RELAXED)))
+    loop_traceback_forget (id);
 }
 
 static inline gboolean

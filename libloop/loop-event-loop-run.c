@@ -171,11 +171,34 @@ drop_item (LoopEventLoop *self, LoopReadyItem *item)
 }
 
 static void
-warn_of_slow_callback (const LoopDescription *description, gint64 ns)
+warn_of_slow_callback (const LoopDescription *description, gint64 ns, gint64 cpu_ns)
 {
   g_autofree char *what = loop_description_to_string (description);
 
-  g_warning ("Executing %s took %.3f seconds", what, loop_clock_to_seconds (ns));
+  g_warning ("Executing %s took %.3f seconds (%.3f of them on a CPU)", what, loop_clock_to_seconds (ns),
+             loop_clock_to_seconds (cpu_ns));
+}
+
+/* As run_item(), and warns when it took long. Returns: when it ended */
+static gint64
+run_debugged (LoopEventLoop *self, LoopReadyItem *item, gint64 started)
+{
+  LoopDescription description = { .fd = -1 };
+  gboolean is_handle = item->kind == LOOP_ITEM_HANDLE;
+  gint64 cpu_started = loop_clock_now_of_thread ();
+  gint64 ended;
+
+  /* Afterwards the item may be gone. */
+  loop_ready_item_describe (item, &description);
+  run_item (item);
+  ended = loop_clock_now ();
+
+  if (self->debug && ended - started >= self->slow_callback_ns)
+    warn_of_slow_callback (&description, ended - started, loop_clock_now_of_thread () - cpu_started);
+  if (is_handle)
+    loop_traceback_forget (description.id);
+
+  return ended;
 }
 
 /*
@@ -185,19 +208,18 @@ warn_of_slow_callback (const LoopDescription *description, gint64 ns)
 static gint64
 run_timed (LoopEventLoop *self, LoopReadyItem *item, gint64 started)
 {
-  LoopDescription description = { .fd = -1 };
   gint64 ended;
 
-  /* Afterwards the item may be gone. */
-  if (self->debug)
-    loop_ready_item_describe (item, &description);
-
-  run_item (item);
-
-  ended = loop_clock_now ();
+  if (G_UNLIKELY (self->debug))
+    {
+      ended = run_debugged (self, item, started);
+    }
+  else
+    {
+      run_item (item);
+      ended = loop_clock_now ();
+    }
   loop_histogram_record (&self->metrics.duration, ended - started);
-  if (self->debug && description.kind != NULL && ended - started >= self->slow_callback_ns)
-    warn_of_slow_callback (&description, ended - started);
 
   return ended;
 }

@@ -484,9 +484,13 @@ loop_event_loop_check_usable_slow (LoopEventLoop *self, GError **error)
 
       if (thread != NULL && thread != loop_thread_self ())
         {
-          g_set_error_literal (error, LOOP_ERROR, LOOP_ERROR_WRONG_THREAD,
-                               "The event loop runs in another thread, from which alone it may be used; "
-                               "other threads have call_soon_threadsafe");
+          char name[16] = "?";
+
+          pthread_getname_np (pthread_self (), name, sizeof name);
+          g_set_error (error, LOOP_ERROR, LOOP_ERROR_WRONG_THREAD,
+                       "The event loop runs in another thread than this one, “%s”, and may be used from there alone; "
+                       "other threads have call_soon_threadsafe",
+                       name);
           return FALSE;
         }
     }

@@ -20,6 +20,8 @@ struct _LoopExceptionContext
   GObject *protocol;
   GObject *transport;
   GSocket *socket;
+  GObject *async_generator;
+  char *source_traceback;
 };
 
 G_DEFINE_BOXED_TYPE (LoopExceptionContext,
@@ -88,6 +90,8 @@ loop_exception_context_unref (LoopExceptionContext *self)
   g_clear_object (&self->protocol);
   g_clear_object (&self->transport);
   g_clear_object (&self->socket);
+  g_clear_object (&self->async_generator);
+  g_free (self->source_traceback);
   g_clear_error (&self->exception);
   g_free (self->message);
   g_free (self);
@@ -283,6 +287,77 @@ loop_exception_context_set_socket (LoopExceptionContext *self, GSocket *socket)
   g_set_object (&self->socket, socket);
 }
 
+/**
+ * loop_exception_context_get_async_generator:
+ * @self: an exception context
+ *
+ * Gets the asynchronous generator that the error is about.
+ *
+ * Returns: (transfer none) (nullable): a [iface@AsyncGenerator], or %NULL if there is none
+ */
+GObject *
+loop_exception_context_get_async_generator (LoopExceptionContext *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return self->async_generator;
+}
+
+/**
+ * loop_exception_context_set_async_generator:
+ * @self: an exception context
+ * @generator: (nullable): a [iface@AsyncGenerator]
+ *
+ * Sets the asynchronous generator that the error is about.
+ */
+void
+loop_exception_context_set_async_generator (LoopExceptionContext *self, GObject *generator)
+{
+  g_return_if_fail (self != NULL);
+
+  g_set_object (&self->async_generator, generator);
+}
+
+/**
+ * loop_exception_context_get_source_traceback:
+ * @self: an exception context
+ *
+ * Gets where what the error is about was made, such as the future: a line for each
+ * function on the way there, the innermost last. It is there in debug mode only.
+ *
+ * Returns: (nullable): the traceback
+ */
+const char *
+loop_exception_context_get_source_traceback (LoopExceptionContext *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return self->source_traceback;
+}
+
+/* Takes @traceback, which may be NULL. */
+void
+loop_exception_context_take_source_traceback (LoopExceptionContext *self, char *traceback)
+{
+  g_free (self->source_traceback);
+  self->source_traceback = traceback;
+}
+
+/**
+ * loop_exception_context_set_source_traceback:
+ * @self: an exception context
+ * @traceback: (nullable): a line for each function, the innermost last
+ *
+ * Sets where what the error is about was made.
+ */
+void
+loop_exception_context_set_source_traceback (LoopExceptionContext *self, const char *traceback)
+{
+  g_return_if_fail (self != NULL);
+
+  loop_exception_context_take_source_traceback (self, g_strdup (traceback));
+}
+
 static void
 exception_closure_unref (LoopExceptionClosure *self)
 {
@@ -381,6 +456,12 @@ loop_event_loop_default_exception_handler (LoopEventLoop *self, LoopExceptionCon
     g_string_append_printf (text, "; protocol %s %p", G_OBJECT_TYPE_NAME (context->protocol), context->protocol);
   if (context->socket != NULL)
     g_string_append_printf (text, "; socket with descriptor %d", g_socket_get_fd (context->socket));
+
+  if (context->async_generator != NULL)
+    g_string_append_printf (text, "; asynchronous generator %s %p", G_OBJECT_TYPE_NAME (context->async_generator),
+                            context->async_generator);
+  if (context->source_traceback != NULL)
+    g_string_append_printf (text, "\nCreated at (most recent call last):\n%s", context->source_traceback);
 
   g_log_structured (G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "CODE_FUNC", G_STRFUNC, "MESSAGE", "%s", text->str);
 }

@@ -42,6 +42,10 @@ LOOP_AVAILABLE_IN_1_0
 LoopTransport *loop_exception_context_get_transport (LoopExceptionContext *self);
 LOOP_AVAILABLE_IN_1_0
 GSocket *loop_exception_context_get_socket (LoopExceptionContext *self);
+LOOP_AVAILABLE_IN_1_0
+GObject *loop_exception_context_get_async_generator (LoopExceptionContext *self);
+LOOP_AVAILABLE_IN_1_0
+const char *loop_exception_context_get_source_traceback (LoopExceptionContext *self);
 
 LOOP_AVAILABLE_IN_1_0
 void loop_exception_context_set_handle (LoopExceptionContext *self, LoopHandle *handle);
@@ -53,6 +57,10 @@ LOOP_AVAILABLE_IN_1_0
 void loop_exception_context_set_transport (LoopExceptionContext *self, LoopTransport *transport);
 LOOP_AVAILABLE_IN_1_0
 void loop_exception_context_set_socket (LoopExceptionContext *self, GSocket *socket);
+LOOP_AVAILABLE_IN_1_0
+void loop_exception_context_set_async_generator (LoopExceptionContext *self, GObject *generator);
+LOOP_AVAILABLE_IN_1_0
+void loop_exception_context_set_source_traceback (LoopExceptionContext *self, const char *traceback);
 
 LOOP_AVAILABLE_IN_1_0
 void loop_event_loop_set_exception_handler (LoopEventLoop *self,

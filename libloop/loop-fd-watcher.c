@@ -36,8 +36,11 @@ fd_callback_run (LoopFdCallback *self)
 static void
 fd_watch_unref (LoopFdWatch *self)
 {
-  if (--self->ref_count == 0)
-    g_free (self);
+  if (--self->ref_count > 0)
+    return;
+
+  loop_event_loop_untrace (self->loop, self->watch.id);
+  g_free (self);
 }
 
 static void
@@ -249,6 +252,8 @@ add_callback (LoopEventLoop *self,
     }
   loop_event_loop_leave (self);
 
+  if (fd_watch != NULL)
+    loop_event_loop_trace (self, fd_watch->watch.id);
   fd_callback_unref (fd_watch != NULL ? old_callback : new_callback);
 
   if (stranded != NULL)

@@ -58,12 +58,14 @@ free_done_callbacks (LoopDoneCallback *callback)
     }
 }
 
+/* Takes @traceback. */
 static void
-report_unretrieved_exception (LoopEventLoop *loop, const GError *exception, LoopFuture *future)
+report_unretrieved_exception (LoopEventLoop *loop, const GError *exception, LoopFuture *future, char *traceback)
 {
   LoopExceptionContext *context = loop_exception_context_new ("Future exception was never retrieved", exception);
 
   loop_exception_context_set_future (context, future);
+  loop_exception_context_take_source_traceback (context, traceback);
   loop_event_loop_report (loop, context);
 }
 
@@ -77,6 +79,7 @@ typedef struct
   LoopEventLoop *loop;
   LoopDoneCallback *first_callback;
   GError *exception; /* that was not retrieved, or NULL */
+  char *traceback;   /* with it */
   GValue result;
 } LoopFutureRemains;
 
@@ -86,7 +89,7 @@ bury (gpointer data)
   LoopFutureRemains *self = data;
 
   if (self->exception != NULL)
-    report_unretrieved_exception (self->loop, self->exception, NULL);
+    report_unretrieved_exception (self->loop, self->exception, NULL, self->traceback);
   free_done_callbacks (self->first_callback);
   if (G_IS_VALUE (&self->result))
     g_value_unset (&self->result);
@@ -102,7 +105,10 @@ leave_remains_to_loop (LoopFuture *self)
   remains->loop = self->loop;
   remains->first_callback = g_steal_pointer (&self->first_callback);
   if (self->exception != NULL && !self->is_retrieved)
-    remains->exception = g_error_copy (self->exception);
+    {
+      remains->exception = g_error_copy (self->exception);
+      remains->traceback = loop_traceback_to_string (self->node.id);
+    }
   self->is_retrieved = TRUE;
   remains->result = self->result;
   self->result = (GValue) G_VALUE_INIT;
@@ -125,7 +131,7 @@ loop_future_dispose (GObject *object)
   if (self->exception != NULL && !self->is_retrieved)
     {
       self->is_retrieved = TRUE;
-      report_unretrieved_exception (self->loop, self->exception, self);
+      report_unretrieved_exception (self->loop, self->exception, self, loop_traceback_to_string (self->node.id));
     }
 
   free_done_callbacks (g_steal_pointer (&self->first_callback));
@@ -143,6 +149,8 @@ loop_future_finalize (GObject *object)
     g_value_unset (&self->result);
   g_clear_error (&self->exception);
   g_free (self->cancel_message);
+  if (self->loop != NULL)
+    loop_event_loop_untrace (self->loop, self->node.id);
   g_clear_pointer (&self->loop, loop_event_loop_unref_anywhere);
 
   G_OBJECT_CLASS (loop_future_parent_class)->finalize (object);
@@ -234,6 +242,7 @@ loop_future_set_up (LoopFuture *self, LoopEventLoop *loop, const char *name)
   loop_event_loop_enter (loop);
   loop_registry_add (&loop->registry, self->kind, &self->node, loop_event_loop_next_id (loop));
   loop_event_loop_leave (loop);
+  loop_event_loop_trace (loop, self->node.id);
 }
 
 LoopFuture *

@@ -4,7 +4,9 @@
 
 #include "loop-handle.h"
 #include "loop-ready-queue-private.h"
+#include "loop-symbols-private.h"
 #include "loop-timer-handle.h"
+#include "loop-traceback-private.h"
 
 G_BEGIN_DECLS
 
@@ -67,8 +69,6 @@ G_GNUC_INTERNAL
 void loop_handle_discard (LoopHandle *self, LoopHandlePool *pool);
 G_GNUC_INTERNAL
 char *loop_description_to_string (const LoopDescription *description);
-G_GNUC_INTERNAL
-char *loop_describe_function (gpointer function);
 
 static inline LoopHandle *
 loop_handle_init (LoopHandle *self, LoopCallback callback, gpointer user_data, GDestroyNotify notify)

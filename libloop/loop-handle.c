@@ -4,8 +4,6 @@
 
 #include "loop-event-loop-private.h"
 
-#include <dlfcn.h>
-
 /**
  * LoopHandle:
  *
@@ -115,6 +113,7 @@ loop_handle_cancel (LoopHandle *self)
           loop_report_misuse (G_STRFUNC, g_steal_pointer (&error));
           return;
         }
+      loop_traceback_forget (self->id);
     }
 
   loop_event_loop_enter (loop);
@@ -229,37 +228,20 @@ loop_handle_describe (LoopHandle *self)
   return loop_description_to_string (&description);
 }
 
-/*
- * Names the function at an address: its symbol if it is exported, else its module and
- * offset, which addr2line(1) understands.
- */
-char *
-loop_describe_function (gpointer function)
-{
-  Dl_info info;
-  g_autofree char *module = NULL;
-
-  if (function == NULL || dladdr (function, &info) == 0 || info.dli_fname == NULL)
-    return g_strdup ("?");
-
-  /* The nearest symbol is that of another function when ours is static. */
-  if (info.dli_sname != NULL && info.dli_saddr == function)
-    return g_strdup (info.dli_sname);
-
-  module = g_path_get_basename (info.dli_fname);
-
-  return g_strdup_printf ("%s+0x%" G_GSIZE_MODIFIER "x", module, (gsize) ((char *) function - (char *) info.dli_fbase));
-}
-
 char *
 loop_description_to_string (const LoopDescription *description)
 {
   g_autofree char *function = description->name == NULL ? loop_describe_function (description->function) : NULL;
 
-  if (description->fd >= 0)
-    return g_strdup_printf ("%s #%" G_GUINT64_FORMAT " %s (descriptor %d)", description->kind, description->id,
-                            function != NULL ? function : description->name, description->fd);
+  g_autofree char *origin = loop_traceback_get_origin (description->id);
+  g_autoptr (GString) text = g_string_new (NULL);
 
-  return g_strdup_printf ("%s #%" G_GUINT64_FORMAT " %s", description->kind, description->id,
+  g_string_append_printf (text, "%s #%" G_GUINT64_FORMAT " %s", description->kind, description->id,
                           function != NULL ? function : description->name);
+  if (description->fd >= 0)
+    g_string_append_printf (text, " (descriptor %d)", description->fd);
+  if (origin != NULL)
+    g_string_append_printf (text, ", created at %s", origin);
+
+  return g_string_free (g_steal_pointer (&text), FALSE);
 }

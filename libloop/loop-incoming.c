@@ -165,7 +165,7 @@ loop_incoming_post (LoopIncoming *self, LoopCallback callback, gpointer user_dat
   return TRUE;
 }
 
-/* As loop_incoming_post(), with a handle that the caller has made, and which gets its id. */
+/* As loop_incoming_post(), with a handle that the caller has made, and which gets an id unless it has one. */
 gboolean
 loop_incoming_post_handle (LoopIncoming *self, LoopHandle *handle)
 {
@@ -176,7 +176,8 @@ loop_incoming_post_handle (LoopIncoming *self, LoopHandle *handle)
 
   call->callback = NULL;
   call->handle = handle;
-  handle->id = call->id;
+  if (handle->id == 0)
+    handle->id = call->id;
   finish_post (self);
 
   return TRUE;

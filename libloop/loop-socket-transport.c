@@ -285,8 +285,13 @@ socket_transport_watch_closed (LoopWatch *watch)
   LoopSocketTransport *self = loop_socket_transport_from_watch (watch);
 
   if (get_loop (self)->debug)
-    g_warning ("The event loop was closed with transport #%" G_GUINT64_FORMAT " still open",
-               self->parent_instance.node.id);
+    {
+      guint64 id = self->parent_instance.node.id;
+      g_autofree char *origin = loop_traceback_get_origin (id);
+
+      g_warning ("The event loop was closed with transport #%" G_GUINT64_FORMAT " still open%s%s", id,
+                 origin != NULL ? ", created at " : "", origin != NULL ? origin : "");
+    }
 
   begin_closing (self);
   self->is_lost = TRUE;
@@ -548,6 +553,7 @@ loop_socket_transport_new (LoopEventLoop *loop,
   if (!is_watched)
     return NULL;
 
+  loop_event_loop_trace (loop, self->parent_instance.node.id);
   g_set_object (&self->socket, socket);
   self->is_loop_ref_held = TRUE;
 

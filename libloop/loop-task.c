@@ -215,6 +215,8 @@ report_pending (LoopTask *self)
                                               loop_coroutine_get_name (self->coroutine));
   LoopExceptionContext *context = loop_exception_context_new (message, NULL);
 
+  loop_exception_context_set_future (context, LOOP_FUTURE (self));
+  loop_exception_context_take_source_traceback (context, loop_traceback_to_string (LOOP_FUTURE (self)->node.id));
   loop_event_loop_report (LOOP_FUTURE (self)->loop, context);
 }
 

@@ -57,7 +57,10 @@ loop_transport_dispose (GObject *object)
   LoopTransport *self = LOOP_TRANSPORT (object);
 
   if (self->loop != NULL)
-    loop_event_loop_unregister (self->loop, LOOP_REGISTRY_TRANSPORTS, &self->node);
+    {
+      loop_event_loop_unregister (self->loop, LOOP_REGISTRY_TRANSPORTS, &self->node);
+      loop_event_loop_untrace (self->loop, self->node.id);
+    }
   g_clear_object (&self->protocol);
 
   G_OBJECT_CLASS (loop_transport_parent_class)->dispose (object);

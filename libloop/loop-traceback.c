@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "loop-traceback-private.h"
+
+#include "loop-symbols-private.h"
+
+#include <execinfo.h>
+#include <pthread.h>
+#include <string.h>
+
+/* Deep enough to get out of a library's layers into the program's. */
+#define MAX_FRAMES 24
+
+/* Addresses only: most are never asked for, and names are dear. */
+typedef struct
+{
+  guint64 id;
+  guint64 loop_id;
+  int n_frames;
+  gpointer frames[];
+} LoopTraceback;
+
+/* POSIX, as ThreadSanitizer knows it. */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static GHashTable *tracebacks; /* guint64 → LoopTraceback */
+
+/* Remembers who calls now as the one that made @id, which belongs to a loop. */
+void
+loop_traceback_record (guint64 loop_id, guint64 id)
+{
+  gpointer frames[MAX_FRAMES];
+  int n_frames = backtrace (frames, MAX_FRAMES);
+  LoopTraceback *traceback = g_malloc (sizeof (LoopTraceback) + (gsize) n_frames * sizeof (gpointer));
+
+  traceback->id = id;
+  traceback->loop_id = loop_id;
+  traceback->n_frames = n_frames;
+  memcpy (traceback->frames, frames, (gsize) n_frames * sizeof (gpointer));
+
+  pthread_mutex_lock (&mutex);
+  if (tracebacks == NULL)
+    tracebacks = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, g_free);
+  g_hash_table_replace (tracebacks, &traceback->id, traceback);
+  pthread_mutex_unlock (&mutex);
+}
+
+void
+loop_traceback_forget (guint64 id)
+{
+  pthread_mutex_lock (&mutex);
+  if (tracebacks != NULL)
+    g_hash_table_remove (tracebacks, &id);
+  pthread_mutex_unlock (&mutex);
+}
+
+static gboolean
+belongs_to_loop (gpointer key, gpointer value, gpointer loop_id)
+{
+  return ((LoopTraceback *) value)->loop_id == *(guint64 *) loop_id;
+}
+
+/* For a loop that leaves debug mode, or is closed. */
+void
+loop_traceback_forget_loop (guint64 loop_id)
+{
+  pthread_mutex_lock (&mutex);
+  if (tracebacks != NULL)
+    {
+      g_hash_table_foreach_remove (tracebacks, belongs_to_loop, &loop_id);
+      if (g_hash_table_size (tracebacks) == 0)
+        g_clear_pointer (&tracebacks, g_hash_table_unref);
+    }
+  pthread_mutex_unlock (&mutex);
+}
+
+/* A copy, for names are not looked up under the lock: the dynamic linker has one of its own. */
+static LoopTraceback *
+dup_traceback (guint64 id)
+{
+  LoopTraceback *found;
+  LoopTraceback *copy = NULL;
+
+  pthread_mutex_lock (&mutex);
+  found = tracebacks != NULL ? g_hash_table_lookup (tracebacks, &id) : NULL;
+  if (found != NULL)
+    copy = g_memdup2 (found, sizeof (LoopTraceback) + (gsize) found->n_frames * sizeof (gpointer));
+  pthread_mutex_unlock (&mutex);
+
+  return copy;
+}
+
+/* A frame has the address that its callee returns to: one past the call. */
+static gpointer
+get_call (const LoopTraceback *self, int frame)
+{
+  return (char *) self->frames[frame] - 1;
+}
+
+/* What libloop calls within itself, nobody wants to know. */
+static int
+find_first_frame (const LoopTraceback *self)
+{
+  int first = 0;
+
+  while (first < self->n_frames && loop_is_own_address (get_call (self, first)))
+    first++;
+
+  return first;
+}
+
+/*
+ * loop_traceback_to_string:
+ *
+ * Returns: (nullable): a line for each caller, the innermost last, as asyncio has it; %NULL
+ *   if it is not known who made @id
+ */
+char *
+loop_traceback_to_string (guint64 id)
+{
+  g_autofree LoopTraceback *self = dup_traceback (id);
+  g_autoptr (GString) text = NULL;
+  int first;
+
+  if (self == NULL)
+    return NULL;
+
+  first = find_first_frame (self);
+  text = g_string_new (NULL);
+  for (int i = self->n_frames - 1; i >= first; i--)
+    {
+      g_autofree char *frame = loop_describe_address (get_call (self, i));
+
+      g_string_append_printf (text, "  %s\n", frame);
+    }
+
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
+/* Returns: (nullable): who called libloop to make @id */
+char *
+loop_traceback_get_origin (guint64 id)
+{
+  g_autofree LoopTraceback *self = dup_traceback (id);
+  int first;
+
+  if (self == NULL)
+    return NULL;
+
+  first = find_first_frame (self);
+
+  return first < self->n_frames ? loop_describe_address (get_call (self, first)) : NULL;
+}

@@ -40,6 +40,7 @@ typedef struct
   gpointer user_data;
   GDestroyNotify notify;
   guint ref_count;
+  gboolean is_running;
 } LoopExceptionClosure;
 
 /* What runs at this moment. Callbacks nest when one of them runs a main loop of its own. */
@@ -79,6 +80,7 @@ struct _LoopEventLoop
   GDestroyNotify task_factory_notify;
   gpointer executor_port;    /* or NULL: by which the jobs of executors come back */
   gpointer default_executor; /* or NULL */
+  gpointer async_generators; /* or NULL */
   LoopCloseHook close_hooks;
   struct _LoopSignalWatcher *signal_watcher; /* or NULL: there never was a signal handler */
   LoopMetrics metrics;

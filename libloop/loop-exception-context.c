@@ -376,7 +376,8 @@ exception_closure_unref (LoopExceptionClosure *self)
  * @user_data: data for @handler
  * @notify: frees @user_data
  *
- * Sets who is told of errors that nobody is there to receive.
+ * Sets who is told of errors that nobody is there to receive. Of those that come up while
+ * @handler runs, the default handler is.
  */
 void
 loop_event_loop_set_exception_handler (LoopEventLoop *self,
@@ -392,7 +393,7 @@ loop_event_loop_set_exception_handler (LoopEventLoop *self,
   if (handler != NULL || notify != NULL)
     {
       closure = g_new (LoopExceptionClosure, 1);
-      *closure = (LoopExceptionClosure) { handler, user_data, notify, 1 };
+      *closure = (LoopExceptionClosure) { handler, user_data, notify, .ref_count = 1 };
     }
 
   old_closure = self->exception_closure;
@@ -482,14 +483,17 @@ loop_event_loop_call_exception_handler (LoopEventLoop *self, LoopExceptionContex
   g_return_if_fail (context != NULL);
 
   closure = self->exception_closure;
-  if (closure == NULL || closure->handler == NULL)
+  /* What goes wrong in the handler is not for the handler. */
+  if (closure == NULL || closure->handler == NULL || closure->is_running)
     {
       loop_event_loop_default_exception_handler (self, context);
       return;
     }
 
   closure->ref_count++;
+  closure->is_running = TRUE;
   closure->handler (self, context, closure->user_data);
+  closure->is_running = FALSE;
   exception_closure_unref (closure);
 }
 

@@ -54,4 +54,12 @@ guint64 loop_future_add_done_callback (LoopFuture *self,
 LOOP_AVAILABLE_IN_1_0
 gboolean loop_future_remove_done_callback (LoopFuture *self, guint64 id);
 
+LOOP_AVAILABLE_IN_1_0
+void loop_future_wait_async (LoopFuture *self,
+                             GCancellable *cancellable,
+                             GAsyncReadyCallback callback,
+                             gpointer user_data);
+LOOP_AVAILABLE_IN_1_0
+gboolean loop_future_wait_finish (LoopFuture *self, GAsyncResult *result, GValue *value, GError **error);
+
 G_END_DECLS

@@ -172,10 +172,37 @@ START_TEST (test_keeps_the_context)
 }
 END_TEST
 
+/* What goes wrong in the handler goes to the log, and does not call it again for ever. */
+static void
+fail_again (LoopEventLoop *loop, LoopExceptionContext *context, gpointer user_data)
+{
+  g_autoptr (LoopExceptionContext) another = loop_exception_context_new ("the handler failed", NULL);
+
+  note_step ('h');
+  loop_event_loop_call_exception_handler (loop, another);
+}
+
+START_TEST (test_fails_itself)
+{
+  g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
+  g_autoptr (LoopExceptionContext) context = loop_exception_context_new ("something failed", NULL);
+
+  loop_event_loop_set_exception_handler (loop, fail_again, NULL, NULL);
+  for (int i = 0; i < 2; i++)
+    {
+      loop_check_expect_warning ("the handler failed");
+      loop_event_loop_call_exception_handler (loop, context);
+      check_steps ("h");
+      loop_check_assert_expected ();
+    }
+}
+END_TEST
+
 LOOP_TEST_MAIN ("exception-handler",
                 test_set_and_get,
                 test_default_tells_all,
                 test_no_format,
                 test_defer_to_default,
                 test_replaces_itself,
-                test_keeps_the_context)
+                test_keeps_the_context,
+                test_fails_itself)

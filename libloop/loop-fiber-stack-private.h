@@ -20,6 +20,7 @@ struct _LoopFiberStack
   char *bottom; /* above the guard */
   char *top;
   gboolean is_guarded; /* by the kernel; otherwise by a mark that is looked at */
+  gboolean is_warm;    /* free, with the memory of whoever had it */
   guint valgrind_id;
 };
 

@@ -30,8 +30,15 @@
 /* Stacks are mapped many at a time, for a system call costs more than a fiber. */
 #define N_IN_CHUNK 32
 
-/* So many free stacks keep their memory for the next fibers; what more there is goes back to the kernel. */
-#define MAX_WARM 256
+/*
+ * So many free stacks keep their memory for the next fibers. What more there is goes back to
+ * the kernel, a chunk at a time as long as whole chunks become free, and singly when there are
+ * twice as many because they do not.
+ */
+#define MAX_WARM 1024
+
+/* So many chunks stay mapped, with their guards, although nothing is in them: 16,384 stacks and 5 MB of page tables. */
+#define MAX_EMPTY 512
 
 /*
  * Without MADV_GUARD_INSTALL each guard page splits a mapping in two, of which a process
@@ -52,8 +59,10 @@ struct _LoopFiberStackChunk
   char *base;
   gsize stack_size; /* with the guard */
   guint n_free;
+  guint n_warm;
   guint n_made;
   guint n_mprotected;
+  gboolean is_empty; /* nothing in it is used, or has memory */
   LoopFiberStack stacks[N_IN_CHUNK];
 };
 
@@ -61,6 +70,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static LoopFiberStackChunk *chunks;
 static gsize wanted_size;
 static guint n_warm;
+static guint n_empty; /* chunks */
 static guint n_mprotected;
 
 static gsize
@@ -238,13 +248,23 @@ loop_fiber_stack_take (GError **error)
     {
       stack = chunk->free;
       chunk->free = stack->next_free;
-      n_warm--;
+      if (stack->is_warm)
+        {
+          stack->is_warm = FALSE;
+          chunk->n_warm--;
+          n_warm--;
+        }
     }
   else
     {
       stack = make_stack (chunk);
     }
 
+  if (chunk->is_empty)
+    {
+      chunk->is_empty = FALSE;
+      n_empty--;
+    }
   if (--chunk->n_free == 0)
     unlist_chunk (chunk);
 
@@ -254,6 +274,35 @@ loop_fiber_stack_take (GError **error)
     *(guint64 *) stack->bottom = MARK;
 
   return stack;
+}
+
+/* Gives the memory of all its stacks, none of which is used, back to the kernel. Guards stay. */
+static void
+empty_chunk (LoopFiberStackChunk *chunk)
+{
+  if (n_empty >= MAX_EMPTY)
+    {
+      n_warm -= chunk->n_warm;
+      unmap_chunk (chunk);
+      return;
+    }
+
+  madvise (chunk->base, chunk->stack_size * N_IN_CHUNK, MADV_DONTNEED);
+  for (guint i = 0; i < chunk->n_made; i++)
+    chunk->stacks[i].is_warm = FALSE;
+  n_warm -= chunk->n_warm;
+  chunk->n_warm = 0;
+  chunk->is_empty = TRUE;
+  n_empty++;
+}
+
+static void
+empty_stack (LoopFiberStack *stack)
+{
+  madvise (stack->bottom, (gsize) (stack->top - stack->bottom), MADV_DONTNEED);
+  stack->is_warm = FALSE;
+  stack->chunk->n_warm--;
+  n_warm--;
 }
 
 /* From any thread, but not from the stack itself. */
@@ -266,23 +315,16 @@ loop_fiber_stack_give_back (LoopFiberStack *self)
 
   self->next_free = chunk->free;
   chunk->free = self;
+  self->is_warm = TRUE;
+  chunk->n_warm++;
   n_warm++;
   if (chunk->n_free++ == 0)
     list_chunk (chunk);
 
-  if (n_warm > MAX_WARM)
-    {
-      if (chunk->n_free == N_IN_CHUNK)
-        {
-          n_warm -= chunk->n_made;
-          unmap_chunk (chunk);
-        }
-      else
-        {
-          /* The uppermost page will be needed as long as anything is. */
-          madvise (self->bottom, (gsize) (self->top - self->bottom) - get_page_size (), MADV_DONTNEED);
-        }
-    }
+  if (n_warm > MAX_WARM && chunk->n_free == N_IN_CHUNK)
+    empty_chunk (chunk);
+  else if (n_warm > 2 * MAX_WARM)
+    empty_stack (self);
 
   pthread_mutex_unlock (&mutex);
 }

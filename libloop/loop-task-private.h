@@ -13,6 +13,7 @@ struct _LoopTask
 
   LoopCloseHook close_hook;
   LoopCoroutine *coroutine; /* until it has ended */
+  const LoopCoroutineInterface *iface;
   LoopFuture *waiter;       /* what the coroutine waits for, or NULL */
   guint64 waiter_callback;
   const char *step_name; /* static or interned: what its steps are called */

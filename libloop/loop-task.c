@@ -146,20 +146,23 @@ step (LoopTask *self, const GError *exception)
     return;
 
   g_object_ref (self);
-  drop_waiter (self);
 
   if (self->must_cancel)
     {
       self->must_cancel = FALSE;
       exception = cancelled = make_cancelled_error (self);
+      /* The coroutine will not know that what it waited for has come all the same. */
+      if (self->waiter != NULL && !loop_future_is_pending (self->waiter))
+        loop_future_give_back (self->waiter);
     }
+  drop_waiter (self);
 
   outer = loop->current_task;
   loop->current_task = self;
   if (exception != NULL)
-    status = loop_coroutine_throw (self->coroutine, exception, &awaited, &result, &error);
+    status = self->iface->throw_exception (self->coroutine, exception, &awaited, &result, &error);
   else
-    status = loop_coroutine_send (self->coroutine, &awaited, &result, &error);
+    status = self->iface->send (self->coroutine, &awaited, &result, &error);
   loop->current_task = outer;
 
   switch (status)
@@ -326,6 +329,7 @@ loop_task_new (LoopEventLoop *loop, LoopCoroutine *coroutine)
   self = g_object_new (LOOP_TYPE_TASK, NULL);
   loop_future_set_up (LOOP_FUTURE (self), loop, "task");
   self->coroutine = g_object_ref (coroutine);
+  self->iface = LOOP_COROUTINE_GET_IFACE (coroutine);
   self->number = __atomic_add_fetch (&n_tasks, 1, __ATOMIC_RELAXED);
   self->step_name = loop_event_loop_is_timed (loop) ? g_intern_string (loop_coroutine_get_name (coroutine)) : "task";
 

@@ -152,7 +152,7 @@ class TestShell(program.TestCase):
         shell.send("op\r")
         shell.expect("^loop 1: ")
         shell.send("debug on; call_soon sleep 0.2\r")
-        shell.expect(r"libloop: Executing handle #\d+ sleep 0.2 took")
+        shell.expect(r"libloop: Executing handle #\d+ sleep 0.2, created at .+ took")
 
     def test_reconnection(self):
         pid, _ = self.start_target()

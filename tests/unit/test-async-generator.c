@@ -183,7 +183,7 @@ END_TEST
 START_TEST (test_too_late)
 {
   g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
-  g_autoptr (LoopFuture) future = loop_event_loop_shutdown_asyncgens (loop);
+  g_autoptr (LoopFuture) future G_GNUC_UNUSED = loop_event_loop_shutdown_asyncgens (loop);
   g_autoptr (TestGenerator) generator = NULL;
   g_autoptr (LoopFuture) again = NULL;
 

@@ -4,6 +4,7 @@
 
 #include "loop-inspector-auth-private.h"
 #include "loop-inspector-socket-private.h"
+#include "loop-inspector-state-private.h"
 #include "loop-inspector-views-private.h"
 #include "loop-inspector.h"
 
@@ -58,6 +59,12 @@ struct _LoopInspector
 };
 
 G_GNUC_INTERNAL
+void loop_inspector_listen (LoopInspector *self);
+G_GNUC_INTERNAL
+void loop_inspector_stop_listening (LoopInspector *self);
+G_GNUC_INTERNAL
+void loop_inspector_drop_clients (LoopInspector *self);
+G_GNUC_INTERNAL
 gboolean loop_inspector_export (LoopInspector *self, GDBusConnection *connection, GError **error);
 G_GNUC_INTERNAL
 void loop_inspector_control (LoopInspector *self, guint64 loop_id, GDBusMethodInvocation *invocation);
@@ -67,6 +74,9 @@ G_GNUC_INTERNAL
 gboolean loop_inspector_is_served (GDBusConnection *connection);
 G_GNUC_INTERNAL
 void loop_inspector_count_page (GDBusConnection *connection, GVariant *page);
+
+G_GNUC_INTERNAL
+GVariant *loop_inspector_list (guint64 loop_id, GVariant *parameters, GError **error);
 
 /* Calls @function, under a hold, for the loop of an id. */
 typedef void (*LoopInspectorHoldFunc) (LoopEventLoop *loop, gpointer user_data);

@@ -43,7 +43,8 @@ ROOMS = [
         subprocess-transport event-loop-executor event-loop-subprocess
     """),
     ("inspection", """
-        inspector inspector-socket inspector-auth inspector-rpc inspector-views
+        inspector inspector-socket inspector-auth inspector-clients inspector-rpc inspector-list inspector-state
+        inspector-page inspector-columns inspector-views inspector-call-views inspector-object-views
         inspector-actions
     """),
 ]

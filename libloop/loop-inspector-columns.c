@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "loop-inspector-page-private.h"
+
+#include "loop-event-loop-private.h"
+#include "loop-resolver-private.h"
+
+/*
+ * The rows of a view as they go over the wire. Nothing of this runs under a hold: names are
+ * looked up here, for dladdr() takes the dynamic linker's lock, which the loop thread may
+ * have while it waits for us.
+ */
+
+/* Names come from programs: what could move a terminal's cursor is escaped. */
+static GVariant *
+text_to_variant (const char *text)
+{
+  g_autofree char *valid = g_utf8_make_valid (text, -1);
+  g_autoptr (GString) escaped = g_string_new (NULL);
+
+  for (const char *p = valid; *p != '\0'; p = g_utf8_next_char (p))
+    {
+      gunichar c = g_utf8_get_char (p);
+
+      if (g_unichar_iscntrl (c))
+        g_string_append_printf (escaped, "\\x%02x", c);
+      else
+        g_string_append_unichar (escaped, c);
+    }
+
+  return g_variant_new_string (escaped->str);
+}
+
+/* Of something that has a name, or is called by its function's. */
+GVariant *
+loop_name_to_variant (const char *name, gpointer function)
+{
+  g_autofree char *symbol = NULL;
+
+  if (name != NULL)
+    return text_to_variant (name);
+  if (function == NULL)
+    return g_variant_new_string ("");
+
+  symbol = loop_describe_function (function);
+
+  return text_to_variant (symbol);
+}
+
+static GVariant *
+address_to_variant (const LoopRow *row)
+{
+  g_autofree char *text = NULL;
+
+  if (row->address_length > 0)
+    text = loop_resolved_address_to_string ((const struct sockaddr *) &row->address, row->address_length);
+
+  return g_variant_new_string (text != NULL ? text : "");
+}
+
+static GVariant *
+column_to_variant (const LoopColumn *column, const LoopRow *row, const LoopRowPage *page)
+{
+  static const char *const events[] = { "", "r", "w", "rw" };
+
+  switch (column->type)
+    {
+    case LOOP_COLUMN_ID:
+      return g_variant_new_uint64 (row->id);
+    case LOOP_COLUMN_KIND:
+      return g_variant_new_string (row->kind);
+    case LOOP_COLUMN_STATE:
+      return g_variant_new_string (row->state);
+    case LOOP_COLUMN_NAME:
+      return loop_name_to_variant (row->name, row->function);
+    case LOOP_COLUMN_WHEN:
+      return row->when == LOOP_NEVER ? NULL : g_variant_new_double (loop_clock_to_seconds (row->when));
+    case LOOP_COLUMN_IN:
+      return row->when == LOOP_NEVER ? NULL : g_variant_new_double (loop_clock_to_seconds (row->when - page->now));
+    case LOOP_COLUMN_FD:
+      return g_variant_new_int32 (row->fd);
+    case LOOP_COLUMN_EVENTS:
+      return g_variant_new_string (
+          events[(row->events & LOOP_INTEREST_READ ? 1 : 0) + (row->events & LOOP_INTEREST_WRITE ? 2 : 0)]);
+    case LOOP_COLUMN_ADDRESS:
+      return address_to_variant (row);
+    case LOOP_COLUMN_READING:
+      return g_variant_new_boolean (row->is_reading);
+    case LOOP_COLUMN_NUMBER:
+      return g_variant_new_uint64 (row->numbers[column->index]);
+    default:
+      g_assert_not_reached ();
+    }
+}
+
+/* Returns: (transfer floating): the row as a dictionary */
+GVariant *
+loop_row_to_variant (const LoopRow *row, const LoopColumn *columns, const LoopRowPage *page)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  for (const LoopColumn *column = columns; column->name != NULL; column++)
+    {
+      GVariant *value = column_to_variant (column, row, page);
+
+      if (value != NULL)
+        g_variant_builder_add (&builder, "{sv}", column->name, value);
+    }
+
+  return g_variant_builder_end (&builder);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#include <glib.h>
+#include <sys/socket.h>
+
+G_BEGIN_DECLS
+
+#define LOOP_INSPECTOR_MAX_ROWS 256
+
+/* From what in a row a column is made. */
+typedef enum
+{
+  LOOP_COLUMN_ID,
+  LOOP_COLUMN_KIND,
+  LOOP_COLUMN_STATE,
+  LOOP_COLUMN_NAME,
+  LOOP_COLUMN_WHEN,
+  LOOP_COLUMN_IN, /* seconds until then */
+  LOOP_COLUMN_FD,
+  LOOP_COLUMN_EVENTS,
+  LOOP_COLUMN_ADDRESS,
+  LOOP_COLUMN_READING,
+  LOOP_COLUMN_NUMBER,
+} LoopColumnType;
+
+typedef struct
+{
+  const char *name;
+  LoopColumnType type;
+  int index; /* of the number */
+} LoopColumn;
+
+/* One object, as it was under the hold: copies, and pointers to what lives for ever. */
+typedef struct
+{
+  guint64 id;
+  gint64 key; /* by which the view is sorted */
+  const char *kind;
+  const char *state;
+  const char *name; /* interned or static */
+  gpointer function;
+  gint64 when;
+  int fd;
+  guint8 events;
+  gboolean is_reading;
+  guint64 numbers[3];
+  struct sockaddr_storage address;
+  guint address_length;
+} LoopRow;
+
+/*
+ * Gathers the rows of one page: the least @limit of those that come after a position.
+ * What was made since the first page is on none, or there might be no end of pages. It is
+ * a heap with the greatest row on top, which the next lesser one replaces.
+ */
+typedef struct
+{
+  gboolean has_after;
+  gint64 after_key;
+  guint64 after_id;
+  guint64 last_id; /* the greatest there was when the first page was read; 0 until then */
+  guint64 greatest_id;
+  guint limit;
+  guint n_rows;
+  LoopRow rows[LOOP_INSPECTOR_MAX_ROWS + 1];
+  gint64 now;
+  const LoopColumn *sort;
+  gboolean is_descending;
+  guint64 only_id; /* the one row that is wanted, or 0 for all */
+} LoopRowPage;
+
+G_GNUC_INTERNAL
+gboolean loop_row_page_wants (LoopRowPage *page, gint64 value, guint64 id);
+G_GNUC_INTERNAL
+void loop_row_page_offer (LoopRowPage *page, LoopRow *row);
+G_GNUC_INTERNAL
+void loop_row_page_sort (LoopRowPage *page);
+
+G_GNUC_INTERNAL
+GVariant *loop_row_to_variant (const LoopRow *row, const LoopColumn *columns, const LoopRowPage *page);
+G_GNUC_INTERNAL
+GVariant *loop_name_to_variant (const char *name, gpointer function);
+
+G_END_DECLS

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "loop-inspector-state-private.h"
+
+#include "loop-inspector-page-private.h"
+
+/* What every reply of the inspector tells of its loop, and the metrics. */
+
+static const char *
+get_state (LoopEventLoop *loop, double seconds)
+{
+  if (loop->is_closed)
+    return "closed";
+  if (loop->current.item != NULL)
+    return seconds >= loop_clock_to_seconds (loop->slow_callback_ns) ? "blocked" : "running";
+  if (loop->is_polling)
+    return "polling";
+  if (loop->is_running || loop->n_dispatches > 0)
+    return "running";
+
+  return "stopped";
+}
+
+/* Under a hold. */
+void
+loop_state_snapshot_take (LoopStateSnapshot *self, LoopEventLoop *loop)
+{
+  *self = (LoopStateSnapshot) {
+    .id = loop->id,
+    .current.fd = -1,
+    .debug = loop->debug,
+    .slow_callback_duration = loop_clock_to_seconds (loop->slow_callback_ns),
+    .generation = loop->metrics.iterations,
+  };
+
+  if (loop->current.item != NULL)
+    {
+      self->has_current = TRUE;
+      loop_ready_item_describe (loop->current.item, &self->current);
+      if (loop->current.started != 0)
+        self->seconds = loop_clock_to_seconds (loop_clock_now () - loop->current.started);
+    }
+
+  self->state = get_state (loop, self->seconds);
+}
+
+/* Returns: (transfer floating): the state as a dictionary */
+GVariant *
+loop_state_snapshot_to_variant (const LoopStateSnapshot *self)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_add (&builder, "{sv}", "id", g_variant_new_uint64 (self->id));
+  g_variant_builder_add (&builder, "{sv}", "state", g_variant_new_string (self->state));
+  g_variant_builder_add (&builder, "{sv}", "debug", g_variant_new_boolean (self->debug));
+  g_variant_builder_add (&builder, "{sv}", "slow_callback_duration",
+                         g_variant_new_double (self->slow_callback_duration));
+
+  if (self->has_current)
+    {
+      g_variant_builder_add (&builder, "{sv}", "handle", g_variant_new_uint64 (self->current.id));
+      g_variant_builder_add (&builder, "{sv}", "name",
+                             loop_name_to_variant (self->current.name, self->current.function));
+      g_variant_builder_add (&builder, "{sv}", "kind", g_variant_new_string (self->current.kind));
+      g_variant_builder_add (&builder, "{sv}", "seconds", g_variant_new_double (self->seconds));
+    }
+
+  return g_variant_builder_end (&builder);
+}
+
+static void
+add_histogram (GVariantBuilder *builder, const char *name, const LoopHistogram *histogram)
+{
+  static const struct
+  {
+    const char *suffix;
+    double quantile;
+  } quantiles[] = { { "p50", 0.5 }, { "p90", 0.9 }, { "p99", 0.99 }, { "max", 1.0 } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (quantiles); i++)
+    {
+      g_autofree char *key = g_strdup_printf ("%s_%s", name, quantiles[i].suffix);
+      gint64 ns = loop_histogram_quantile (histogram, quantiles[i].quantile);
+
+      g_variant_builder_add (builder, "{sv}", key, g_variant_new_double (loop_clock_to_seconds (ns)));
+    }
+}
+
+/* Returns: (transfer floating): the metrics as a dictionary, with seconds for times */
+GVariant *
+loop_metrics_to_variant (const LoopMetrics *metrics)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
+  g_variant_builder_add (&builder, "{sv}", "iterations", g_variant_new_uint64 (metrics->iterations));
+  g_variant_builder_add (&builder, "{sv}", "callbacks", g_variant_new_uint64 (metrics->callbacks));
+  g_variant_builder_add (&builder, "{sv}", "busy", g_variant_new_double (loop_clock_to_seconds (metrics->busy_ns)));
+  g_variant_builder_add (&builder, "{sv}", "poll", g_variant_new_double (loop_clock_to_seconds (metrics->poll_ns)));
+  add_histogram (&builder, "lag", &metrics->lag);
+  add_histogram (&builder, "duration", &metrics->duration);
+
+  return g_variant_builder_end (&builder);
+}

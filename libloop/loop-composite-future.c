@@ -111,7 +111,7 @@ loop_composite_future_watch (LoopCompositeFuture *self, LoopFuture *const *futur
 
       child->parent = g_object_ref (self);
       child->future = futures[i];
-      child->callback = loop_future_add_done_callback (futures[i], child_done, child, callback_gone);
+      child->callback = loop_future_add_waiter (futures[i], base, child_done, child, callback_gone);
     }
 
   return TRUE;

@@ -7,7 +7,7 @@
 #include "loop-future-private.h"
 #include "loop-thread-pool-executor-private.h"
 
-/* What a loop knows of its default executor, from when it is first spoken of until the loop is closed. */
+/* What a loop, and an inspector of it, knows of its default executor: from when it is first spoken of until the loop is closed. */
 typedef struct
 {
   LoopEventLoop *loop;
@@ -17,11 +17,47 @@ typedef struct
 } DefaultExecutor;
 
 static void
+publish (LoopEventLoop *loop, DefaultExecutor *self)
+{
+  loop_event_loop_enter (loop);
+  loop->default_executor = self;
+  loop_event_loop_leave (loop);
+}
+
+/* Takes @executor. */
+static void
+set_executor (DefaultExecutor *self, LoopThreadPoolExecutor *executor)
+{
+  LoopThreadPoolExecutor *previous;
+
+  loop_event_loop_enter (self->loop);
+  previous = self->executor;
+  self->executor = executor;
+  loop_event_loop_leave (self->loop);
+
+  if (previous != NULL)
+    g_object_unref (previous);
+}
+
+gboolean
+loop_executor_describe_default (LoopEventLoop *loop, LoopExecutorDescription *description)
+{
+  DefaultExecutor *self = loop->default_executor;
+
+  if (self == NULL || self->executor == NULL)
+    return FALSE;
+
+  loop_thread_pool_executor_describe (self->executor, description);
+
+  return TRUE;
+}
+
+static void
 default_executor_loop_closed (LoopCloseHook *hook)
 {
   DefaultExecutor *self = (DefaultExecutor *) ((char *) hook - G_STRUCT_OFFSET (DefaultExecutor, hook));
 
-  self->loop->default_executor = NULL;
+  publish (self->loop, NULL);
   if (self->executor != NULL)
     loop_executor_shutdown (LOOP_EXECUTOR (self->executor), FALSE, FALSE);
   g_clear_object (&self->executor);
@@ -40,7 +76,7 @@ get_default_executor (LoopEventLoop *loop)
       self->loop = loop;
       self->hook.closed = default_executor_loop_closed;
       loop_event_loop_add_close_hook (loop, &self->hook);
-      loop->default_executor = self;
+      publish (loop, self);
     }
 
   return self;
@@ -98,7 +134,7 @@ loop_event_loop_run_in_executor (LoopEventLoop *self,
     }
 
   if (ours->executor == NULL)
-    ours->executor = loop_thread_pool_executor_new (0, "loop");
+    set_executor (ours, loop_thread_pool_executor_new (0, "loop"));
 
   return loop_executor_submit (LOOP_EXECUTOR (ours->executor), self, func, user_data, notify);
 }
@@ -133,7 +169,7 @@ loop_event_loop_set_default_executor (LoopEventLoop *self, LoopExecutor *executo
       return;
     }
 
-  g_set_object (&get_default_executor (self)->executor, LOOP_THREAD_POOL_EXECUTOR (executor));
+  set_executor (get_default_executor (self), LOOP_THREAD_POOL_EXECUTOR (g_object_ref (executor)));
 }
 
 /* What is to be done when the threads have ended, or when it takes them too long. */

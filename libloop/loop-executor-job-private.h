@@ -17,12 +17,28 @@ typedef enum
   LOOP_EXECUTOR_JOB_CANCELLED,
 } LoopExecutorJobOutcome;
 
-/* Of the executor that a job is submitted to. Both are called on the loop's thread, but for a loop that was closed. */
+/* For an inspector. */
+typedef struct
+{
+  guint64 id;
+  const char *kind; /* static */
+  char name[64];
+  guint max_workers;
+  guint n_workers;
+  guint n_idle;
+  guint queue_depth;
+  guint64 n_done;
+} LoopExecutorDescription;
+
+/* Of the executor that a job is submitted to. The first two are called on the loop's thread, but for a loop that was closed. */
 typedef struct
 {
   /* Takes back a job, unless it runs already or did: it is then the caller's, with nobody else left to see it. */
   gboolean (*withdraw) (LoopExecutorJob *job);
   void (*unref_owner) (gpointer owner);
+
+  /* In any thread, under a hold of the loop: takes no lock. */
+  void (*describe) (gpointer owner, LoopExecutorDescription *description);
 } LoopExecutorJobClass;
 
 /*
@@ -44,14 +60,17 @@ struct _LoopExecutorJob
   gpointer owner; /* the executor's, with a reference */
   LoopExecutorPort *port;
 
-  /* Under the lock of the executor. */
+  /* Changed under the lock of the executor, and read by any thread. */
   guint8 is_queued;
 
+  guint8 is_completed; /* read by any thread */
   guint8 outcome;
   GValue result;
   GError *error;
 
-  /* The loop thread's alone. */
+  guint64 id; /* of the future */
+
+  /* The loop thread's alone, but for an inspector: changed inside the guard. */
   LoopFuture *future; /* until it is done, or the loop closed */
   LoopExecutorJob *next_in_flight;
   LoopExecutorJob *prev_in_flight;
@@ -73,5 +92,22 @@ G_GNUC_INTERNAL
 void loop_executor_job_complete (LoopExecutorJob *self, LoopExecutorPort **port);
 G_GNUC_INTERNAL
 void loop_executor_port_unref (LoopExecutorPort *self);
+
+/* For an inspector, under a hold: what the loop has submitted and not got back. */
+typedef void (*LoopExecutorJobFunc) (const LoopExecutorJob *job, gpointer user_data);
+G_GNUC_INTERNAL
+void loop_executor_foreach_job (LoopEventLoop *loop, LoopExecutorJobFunc function, gpointer user_data);
+G_GNUC_INTERNAL
+guint loop_executor_count_jobs (LoopEventLoop *loop);
+
+/* The same for the loop's default executor, if it has one. */
+G_GNUC_INTERNAL
+gboolean loop_executor_describe_default (LoopEventLoop *loop, LoopExecutorDescription *description);
+
+static inline void
+loop_executor_job_set_queued (LoopExecutorJob *self, gboolean is_queued)
+{
+  __atomic_store_n (&self->is_queued, is_queued, __ATOMIC_RELAXED);
+}
 
 G_END_DECLS

@@ -24,7 +24,8 @@ struct _LoopExecutorPort
   /* The loop thread's alone. */
   LoopEventLoop *loop; /* or NULL once it is closed */
   LoopCloseHook hook;
-  LoopExecutorJob *in_flight; /* all that were submitted and not delivered */
+  LoopExecutorJob *in_flight; /* all that were submitted and not delivered: changed inside the guard */
+  guint n_in_flight;
   LoopExecutorJob *first_ready;
   LoopExecutorJob **last_ready;
   LoopExecutorJob *spare; /* for the next jobs, linked by `next` */
@@ -74,21 +75,33 @@ G_DEFINE_FINAL_TYPE (LoopExecutorFuture, loop_executor_future, LOOP_TYPE_FUTURE)
 static void
 leave_list (LoopExecutorJob *job)
 {
+  LoopExecutorPort *port = job->port;
+
+  loop_event_loop_enter (port->loop);
   if (job->prev_in_flight != NULL)
     job->prev_in_flight->next_in_flight = job->next_in_flight;
   else
-    job->port->in_flight = job->next_in_flight;
+    port->in_flight = job->next_in_flight;
   if (job->next_in_flight != NULL)
     job->next_in_flight->prev_in_flight = job->prev_in_flight;
+  port->n_in_flight--;
+  loop_event_loop_leave (port->loop);
 }
 
 static LoopFuture *
 steal_future (LoopExecutorJob *job)
 {
-  if (job->future != NULL)
-    ((LoopExecutorFuture *) job->future)->job = NULL;
+  LoopFuture *future = job->future;
 
-  return g_steal_pointer (&job->future);
+  if (future == NULL)
+    return NULL;
+
+  ((LoopExecutorFuture *) future)->job = NULL;
+  loop_event_loop_enter (future->loop);
+  job->future = NULL;
+  loop_event_loop_leave (future->loop);
+
+  return future;
 }
 
 /* All but the memory. */
@@ -283,8 +296,9 @@ port_loop_closed (LoopCloseHook *hook)
   LoopExecutorPort *self = (LoopExecutorPort *) ((char *) hook - G_STRUCT_OFFSET (LoopExecutorPort, hook));
   LoopExecutorJob *job;
 
+  loop_event_loop_enter (self->loop);
   self->loop->executor_port = NULL;
-  self->loop = NULL;
+  loop_event_loop_leave (self->loop);
 
   /* First what the loop alone knows of: from then on jobs may be freed by other threads. */
   while ((job = self->in_flight) != NULL)
@@ -296,6 +310,7 @@ port_loop_closed (LoopCloseHook *hook)
       g_atomic_ref_count_inc (&self->ref_count);
       g_clear_object (&future);
     }
+  self->loop = NULL;
 
   take_completed (self, CLOSED);
   while ((job = pop_ready (self)) != NULL)
@@ -325,7 +340,9 @@ get_port (LoopEventLoop *loop)
   self->last_ready = &self->first_ready;
   self->hook.closed = port_loop_closed;
   loop_event_loop_add_close_hook (loop, &self->hook);
+  loop_event_loop_enter (loop);
   loop->executor_port = self;
+  loop_event_loop_leave (loop);
 
   return self;
 }
@@ -357,13 +374,17 @@ loop_executor_job_new (LoopEventLoop *loop,
     .klass = klass,
     .owner = owner,
     .port = port,
+    .id = future->parent_instance.node.id,
     .future = &future->parent_instance,
     .next_in_flight = port->in_flight,
   };
 
+  loop_event_loop_enter (loop);
   if (self->next_in_flight != NULL)
     self->next_in_flight->prev_in_flight = self;
   port->in_flight = self;
+  port->n_in_flight++;
+  loop_event_loop_leave (loop);
 
   return self;
 }
@@ -403,6 +424,8 @@ loop_executor_job_complete (LoopExecutorJob *self, LoopExecutorPort **port)
 {
   LoopExecutorJob *top = __atomic_load_n (&self->port->completed, __ATOMIC_ACQUIRE);
 
+  __atomic_store_n (&self->is_completed, TRUE, __ATOMIC_RELAXED);
+
   /* Once it is pushed, the job may be gone, and the loop closed. */
   if (*port != self->port)
     {
@@ -425,4 +448,21 @@ loop_executor_job_complete (LoopExecutorJob *self, LoopExecutorPort **port)
   /* If it refuses, the loop is being closed, and looks at the stack once more. */
   if (top == NULL)
     loop_incoming_post ((*port)->incoming, deliver, *port, NULL);
+}
+
+void
+loop_executor_foreach_job (LoopEventLoop *loop, LoopExecutorJobFunc function, gpointer user_data)
+{
+  LoopExecutorPort *port = loop->executor_port;
+
+  for (LoopExecutorJob *job = port != NULL ? port->in_flight : NULL; job != NULL; job = job->next_in_flight)
+    function (job, user_data);
+}
+
+guint
+loop_executor_count_jobs (LoopEventLoop *loop)
+{
+  LoopExecutorPort *port = loop->executor_port;
+
+  return port != NULL ? port->n_in_flight : 0;
 }

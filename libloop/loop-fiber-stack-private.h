@@ -29,6 +29,10 @@ LoopFiberStack *loop_fiber_stack_take (GError **error);
 G_GNUC_INTERNAL
 void loop_fiber_stack_give_back (LoopFiberStack *self);
 G_GNUC_INTERNAL
+const char *loop_fiber_stack_get_usable (const LoopFiberStack *self, gsize *size);
+G_GNUC_INTERNAL
+gsize loop_fiber_stack_measure (gconstpointer bottom, gsize size);
+G_GNUC_INTERNAL
 gsize loop_fiber_stack_get_high_water_mark (const LoopFiberStack *self);
 G_GNUC_INTERNAL
 gboolean loop_fiber_stack_has_overflowed (const LoopFiberStack *self);

@@ -329,30 +329,47 @@ loop_fiber_stack_give_back (LoopFiberStack *self)
   pthread_mutex_unlock (&mutex);
 }
 
+/* Where the fiber may write: not into a page that has a mark. */
+const char *
+loop_fiber_stack_get_usable (const LoopFiberStack *self, gsize *size)
+{
+  const char *bottom = self->is_guarded ? self->bottom : self->bottom + get_page_size ();
+
+  *size = (gsize) (self->top - bottom);
+
+  return bottom;
+}
+
 /*
- * Asks the kernel which pages of the stack have ever been touched; from any thread.
+ * Asks the kernel which pages have ever been touched, and are not swapped out. From any
+ * thread, and of a stack that may be gone meanwhile.
  *
- * Returns: bytes, in whole pages
+ * Returns: bytes from the lowest of them on, in whole pages
  */
 gsize
-loop_fiber_stack_get_high_water_mark (const LoopFiberStack *self)
+loop_fiber_stack_measure (gconstpointer bottom, gsize size)
 {
   gsize page_size = get_page_size ();
-  gsize n_pages = (gsize) (self->top - self->bottom) / page_size;
+  gsize n_pages = size / page_size;
   g_autofree unsigned char *resident = g_malloc (n_pages);
   gsize lowest = 0;
 
-  if (mincore (self->bottom, n_pages * page_size, resident) != 0)
+  if (mincore ((gpointer) bottom, size, resident) != 0)
     return 0;
 
   while (lowest < n_pages && (resident[lowest] & 1) == 0)
     lowest++;
-  /* The mark is not the fiber's. */
-  if (!self->is_guarded && lowest == 0)
-    for (lowest = 1; lowest < n_pages && (resident[lowest] & 1) == 0;)
-      lowest++;
 
   return (n_pages - lowest) * page_size;
+}
+
+gsize
+loop_fiber_stack_get_high_water_mark (const LoopFiberStack *self)
+{
+  gsize size;
+  const char *bottom = loop_fiber_stack_get_usable (self, &size);
+
+  return loop_fiber_stack_measure (bottom, size);
 }
 
 /* For a stack that the kernel does not guard: whether its lowest word was overwritten. */

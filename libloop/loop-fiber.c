@@ -54,11 +54,13 @@ struct _LoopFiber
   gpointer user_data;
   GDestroyNotify notify;
   gpointer thread;
-  guint8 state;
+  guint8 state; /* read by any thread */
   guint8 is_closing;
   guint n_refusals;
 
   LoopFiberStack *stack;
+  const char *stack_bottom; /* of what it can use of the stack, for any thread; or NULL */
+  gsize stack_size;
   LoopFiberContext context; /* where it goes on */
   LoopFiberContext resumer; /* where whoever resumed it goes on */
   LoopFiber *outer;         /* a fiber that resumed this one, or NULL */
@@ -90,6 +92,12 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (LoopFiber,
                                loop_fiber,
                                G_TYPE_OBJECT,
                                G_IMPLEMENT_INTERFACE (LOOP_TYPE_COROUTINE, loop_fiber_coroutine_init))
+
+static inline void
+set_state (LoopFiber *self, LoopFiberState state)
+{
+  __atomic_store_n (&self->state, state, __ATOMIC_RELAXED);
+}
 
 static __thread LoopFiber *current_fiber __attribute__ ((tls_model ("initial-exec")));
 
@@ -151,7 +159,7 @@ run_fiber (void *data)
 
   arrive_in_fiber (self);
   self->success = self->func (&self->result, self->user_data, &self->error);
-  self->state = FINISHED;
+  set_state (self, FINISHED);
   switch_to_resumer (self);
   g_assert_not_reached ();
 }
@@ -167,17 +175,24 @@ release_stack (LoopFiber *self)
 #ifdef LOOP_WITH_TSAN
   g_clear_pointer (&self->tsan_fiber, __tsan_destroy_fiber);
 #endif
+  __atomic_store_n (&self->stack_bottom, NULL, __ATOMIC_RELAXED);
   g_clear_pointer (&self->stack, loop_fiber_stack_give_back);
 }
 
 static gboolean
 begin (LoopFiber *self, GError **error)
 {
+  const char *bottom;
+  gsize size;
+
   loop_fiber_watch_overflow ();
   self->stack = loop_fiber_stack_take (error);
   if (self->stack == NULL)
     return FALSE;
 
+  bottom = loop_fiber_stack_get_usable (self->stack, &size);
+  __atomic_store_n (&self->stack_size, size, __ATOMIC_RELAXED);
+  __atomic_store_n (&self->stack_bottom, bottom, __ATOMIC_RELEASE);
   self->thread = loop_thread_self ();
   self->context = loop_fiber_prepare (self->stack->bottom, self->stack->top, run_fiber, self);
 
@@ -216,7 +231,7 @@ resume (LoopFiber *self, LoopFuture **awaited, GValue *result, GError **error)
   g_object_ref (self);
   self->outer = current_fiber;
   current_fiber = self;
-  self->state = RUNNING;
+  set_state (self, RUNNING);
   loop_fiber_set_overflow_subject (self->stack, (gpointer) self->func);
 
   switch_to_fiber (self);
@@ -283,7 +298,7 @@ loop_fiber_throw (LoopCoroutine *coroutine,
 
   if (self->state == CREATED)
     {
-      self->state = FINISHED;
+      set_state (self, FINISHED);
       finish (self);
       g_propagate_error (error, g_error_copy (exception));
       return LOOP_COROUTINE_RAISED;
@@ -305,7 +320,7 @@ loop_fiber_close (LoopCoroutine *coroutine)
 
   if (self->state == CREATED)
     {
-      self->state = FINISHED;
+      set_state (self, FINISHED);
       finish (self);
     }
   else if (self->state == SUSPENDED)
@@ -474,7 +489,7 @@ refuse_to_wait (LoopFiber *self, GError **error)
   /* It seems not to look at the error. There is no way to end it, but to leave it where it is, for good. */
   if (++self->n_refusals > MAX_REFUSALS)
     {
-      self->state = FINISHED;
+      set_state (self, FINISHED);
       switch_to_resumer (self);
       g_assert_not_reached ();
     }
@@ -492,7 +507,7 @@ suspend (LoopFiber *self, LoopFuture *future, GError **error)
     return refuse_to_wait (self, error);
 
   self->awaited = g_object_ref (future);
-  self->state = SUSPENDED;
+  set_state (self, SUSPENDED);
   switch_to_resumer (self);
 
   if (self->is_closing)
@@ -588,6 +603,17 @@ loop_await_result (LoopFuture *future, GValue *result, GError **error)
   g_return_val_if_fail (LOOP_IS_FUTURE (future), FALSE);
 
   return loop_await (future, error) && loop_future_result (future, result, error);
+}
+
+/* From any thread, while somebody keeps the fiber. Takes no lock. */
+void
+loop_fiber_describe (LoopFiber *self, LoopFiberDescription *description)
+{
+  static const char *const states[] = { "new", "running", "parked", "ended" };
+  description->state = states[__atomic_load_n (&self->state, __ATOMIC_RELAXED)];
+  description->function = (gpointer) self->func;
+  description->stack_bottom = __atomic_load_n (&self->stack_bottom, __ATOMIC_ACQUIRE);
+  description->stack_size = __atomic_load_n (&self->stack_size, __ATOMIC_RELAXED);
 }
 
 /* Whether whatever it waits for fails from now on. */

@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include "loop-event-loop-private.h"
+#include "loop-canceller-private.h"
 #include "loop-future.h"
 
 G_BEGIN_DECLS
@@ -15,7 +15,18 @@ typedef enum
 } LoopFutureState;
 
 typedef struct _LoopDoneCallback LoopDoneCallback;
+struct _LoopDoneCallback
+{
+  LoopDoneCallback *next;
+  LoopFuture *future; /* set once it is scheduled */
+  LoopFutureCallback callback;
+  gpointer user_data;
+  GDestroyNotify notify;
+  guint64 id;
+  guint64 waiter; /* the future that waits by means of it, or 0 */
+};
 
+/* What an inspector looks at is changed inside the guard: state, callbacks and canceller. */
 struct _LoopFuture
 {
   GObject parent_instance;
@@ -28,6 +39,7 @@ struct _LoopFuture
   GValue result;
   GError *exception;
   char *cancel_message;
+  LoopCanceller *canceller; /* or NULL: unknown */
   guint8 state;
   guint8 is_retrieved; /* whether somebody looked at the exception */
   guint8 kind;         /* in the registry */
@@ -66,6 +78,20 @@ G_GNUC_INTERNAL
 void loop_future_follow (LoopFuture *self, LoopFuture *other);
 G_GNUC_INTERNAL
 const char *loop_future_state_to_string (LoopFutureState state);
+
+/* As loop_future_add_done_callback(), on behalf of another future: whoever looks at the graph of waits sees it. */
+G_GNUC_INTERNAL
+guint64 loop_future_add_waiter (LoopFuture *self,
+                                LoopFuture *waiter,
+                                LoopFutureCallback callback,
+                                gpointer user_data,
+                                GDestroyNotify notify);
+
+static inline LoopFuture *
+loop_future_from_node (LoopRegistryNode *node)
+{
+  return (LoopFuture *) ((char *) node - G_STRUCT_OFFSET (LoopFuture, node));
+}
 
 static inline gboolean
 loop_future_is_pending (LoopFuture *self)

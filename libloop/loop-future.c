@@ -15,16 +15,6 @@
  * may be dropped in any.
  */
 
-struct _LoopDoneCallback
-{
-  LoopDoneCallback *next;
-  LoopFuture *future; /* set once it is scheduled */
-  LoopFutureCallback callback;
-  gpointer user_data;
-  GDestroyNotify notify;
-  guint64 id;
-};
-
 G_DEFINE_TYPE (LoopFuture, loop_future, G_TYPE_OBJECT)
 
 static void
@@ -151,19 +141,16 @@ loop_future_finalize (GObject *object)
   g_free (self->cancel_message);
   if (self->loop != NULL)
     loop_event_loop_untrace (self->loop, self->node.id);
+  g_free (self->canceller);
   g_clear_pointer (&self->loop, loop_event_loop_unref_anywhere);
 
   G_OBJECT_CLASS (loop_future_parent_class)->finalize (object);
 }
 
-/* Hands the done callbacks to the loop. */
+/* Hands done callbacks to the loop. */
 static void
-schedule_callbacks (LoopFuture *self)
+schedule_callbacks (LoopFuture *self, LoopDoneCallback *callback)
 {
-  LoopDoneCallback *callback = g_steal_pointer (&self->first_callback);
-
-  self->last_callback = NULL;
-
   while (callback != NULL)
     {
       LoopDoneCallback *next = callback->next;
@@ -185,11 +172,31 @@ schedule_callbacks (LoopFuture *self)
 static void
 finish (LoopFuture *self, LoopFutureState state)
 {
+  LoopDoneCallback *callbacks;
+
   loop_event_loop_enter (self->loop);
   self->state = state;
+  callbacks = g_steal_pointer (&self->first_callback);
+  self->last_callback = NULL;
   loop_event_loop_leave (self->loop);
 
-  schedule_callbacks (self);
+  schedule_callbacks (self, callbacks);
+}
+
+static void
+note_canceller (LoopFuture *self)
+{
+  LoopCanceller *canceller = loop_canceller_new (self->loop);
+  LoopCanceller *previous;
+
+  if (canceller == NULL)
+    return;
+
+  loop_event_loop_enter (self->loop);
+  previous = self->canceller;
+  self->canceller = canceller;
+  loop_event_loop_leave (self->loop);
+  g_free (previous);
 }
 
 /* Ends as cancelled, unless it is done. Without a @message, one that was given before is kept. */
@@ -201,6 +208,8 @@ loop_future_finish_cancelled (LoopFuture *self, const char *message)
 
   if (message != NULL)
     loop_future_set_cancel_message (self, message);
+  if (self->canceller == NULL)
+    note_canceller (self);
   finish (self, LOOP_FUTURE_CANCELLED);
 }
 
@@ -432,12 +441,16 @@ cancel (LoopFuture *self, const char *message, const char *caller)
 {
   GError *error = NULL;
 
-  if (check_thread (self, &error))
-    return LOOP_FUTURE_GET_CLASS (self)->cancel (self, message);
+  if (!check_thread (self, &error))
+    {
+      loop_report_misuse (caller, error);
+      return FALSE;
+    }
 
-  loop_report_misuse (caller, error);
+  if (loop_future_is_pending (self))
+    note_canceller (self);
 
-  return FALSE;
+  return LOOP_FUTURE_GET_CLASS (self)->cancel (self, message);
 }
 
 /**
@@ -651,6 +664,47 @@ loop_future_set_exception (LoopFuture *self, const GError *exception, GError **e
   return TRUE;
 }
 
+static guint64
+add_callback (LoopFuture *self, guint64 waiter, LoopFutureCallback callback, gpointer user_data, GDestroyNotify notify)
+{
+  guint64 id = loop_event_loop_next_id (self->loop);
+  LoopDoneCallback *done_callback = g_new (LoopDoneCallback, 1);
+
+  *done_callback = (LoopDoneCallback) {
+    .callback = callback,
+    .user_data = user_data,
+    .notify = notify,
+    .id = id,
+    .waiter = waiter,
+  };
+
+  if (!loop_future_is_pending (self))
+    {
+      schedule_callbacks (self, done_callback);
+      return id;
+    }
+
+  loop_event_loop_enter (self->loop);
+  if (self->last_callback != NULL)
+    self->last_callback->next = done_callback;
+  else
+    self->first_callback = done_callback;
+  self->last_callback = done_callback;
+  loop_event_loop_leave (self->loop);
+
+  return id;
+}
+
+guint64
+loop_future_add_waiter (LoopFuture *self,
+                        LoopFuture *waiter,
+                        LoopFutureCallback callback,
+                        gpointer user_data,
+                        GDestroyNotify notify)
+{
+  return add_callback (self, waiter->node.id, callback, user_data, notify);
+}
+
 /**
  * loop_future_add_done_callback:
  * @self: a future
@@ -666,29 +720,10 @@ loop_future_set_exception (LoopFuture *self, const GError *exception, GError **e
 guint64
 loop_future_add_done_callback (LoopFuture *self, LoopFutureCallback callback, gpointer user_data, GDestroyNotify notify)
 {
-  LoopDoneCallback *done_callback;
-  guint64 id;
-
   g_return_val_if_fail (LOOP_IS_FUTURE (self), 0);
   g_return_val_if_fail (callback != NULL, 0);
 
-  id = loop_event_loop_next_id (self->loop);
-  done_callback = g_new0 (LoopDoneCallback, 1);
-  done_callback->callback = callback;
-  done_callback->user_data = user_data;
-  done_callback->notify = notify;
-  done_callback->id = id;
-
-  if (self->last_callback != NULL)
-    self->last_callback->next = done_callback;
-  else
-    self->first_callback = done_callback;
-  self->last_callback = done_callback;
-
-  if (!loop_future_is_pending (self))
-    schedule_callbacks (self);
-
-  return id;
+  return add_callback (self, 0, callback, user_data, notify);
 }
 
 /**
@@ -713,12 +748,14 @@ loop_future_remove_done_callback (LoopFuture *self, guint64 id)
       if (callback->id != id)
         continue;
 
+      loop_event_loop_enter (self->loop);
       if (previous != NULL)
         previous->next = callback->next;
       else
         self->first_callback = callback->next;
       if (self->last_callback == callback)
         self->last_callback = previous;
+      loop_event_loop_leave (self->loop);
 
       done_callback_free (callback);
       return TRUE;

@@ -38,6 +38,7 @@ struct _Action
   guint64 loop_id;
   LoopEventLoop *loop; /* for the loop thread, in perform */
   guint64 id;
+  char *message; /* or NULL */
   gboolean enabled;
   double seconds;
 
@@ -59,6 +60,7 @@ action_unref (gpointer data)
     return;
 
   g_clear_error (&self->error);
+  g_free (self->message);
   g_object_unref (self->inspector);
   g_free (self);
 }
@@ -160,6 +162,12 @@ find_object (LoopEventLoop *loop, LoopRegistryKind kind, gsize offset, guint64 i
   return object;
 }
 
+static LoopFuture *
+find_future (LoopEventLoop *loop, LoopRegistryKind kind, guint64 id)
+{
+  return find_object (loop, kind, G_STRUCT_OFFSET (LoopFuture, node), id);
+}
+
 static void
 perform_cancel (Action *self)
 {
@@ -175,9 +183,11 @@ perform_cancel (Action *self)
       return;
     }
 
-  future = find_object (self->loop, LOOP_REGISTRY_FUTURES, G_STRUCT_OFFSET (LoopFuture, node), self->id);
-  if (future == NULL || !loop_future_cancel (future))
-    fail_not_found (self, "pending handle, timer or future");
+  future = find_future (self->loop, LOOP_REGISTRY_FUTURES, self->id);
+  if (future == NULL)
+    future = find_future (self->loop, LOOP_REGISTRY_TASKS, self->id);
+  if (future == NULL || !loop_future_cancel_with_message (future, self->message))
+    fail_not_found (self, "pending handle, timer, future or task");
 }
 
 static LoopServer *
@@ -261,6 +271,7 @@ perform_stop (Action *self)
 
 static const ActionType action_types[] = {
   { "Cancel", perform_cancel },
+  { "CancelWithMessage", perform_cancel },
   { "CloseServer", perform_close_server },
   { "StartServer", perform_start_server },
   { "CloseTransport", perform_close_transport },
@@ -403,6 +414,8 @@ parse_arguments (Action *self, GVariant *parameters, GError **error)
 {
   if (g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(t)")))
     g_variant_get (parameters, "(t)", &self->id);
+  else if (g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(ts)")))
+    g_variant_get (parameters, "(ts)", &self->id, &self->message);
   else if (g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(b)")))
     g_variant_get (parameters, "(b)", &self->enabled);
   else if (g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(d)")))

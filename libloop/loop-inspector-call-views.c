@@ -18,8 +18,8 @@ offer_item (LoopRowPage *page, const LoopReadyItem *item, const char *state)
   loop_ready_item_describe (item, &description);
   row.id = description.id;
   row.kind = description.kind;
-  row.name = description.name;
-  row.function = description.function;
+  row.names[0].name = description.name;
+  row.names[0].function = description.function;
   row.fd = description.fd;
   row.when = description.when;
   loop_row_page_offer (page, &row);
@@ -32,12 +32,12 @@ offer_call (const LoopIncomingCall *call, const char *state, LoopRowPage *page)
 
   if (call->callback != NULL)
     {
-      row.function = (gpointer) call->callback;
+      row.names[0].function = (gpointer) call->callback;
     }
   else
     {
-      row.name = loop_handle_peek_name (call->handle);
-      row.function = (gpointer) call->handle->callback;
+      row.names[0].name = loop_handle_peek_name (call->handle);
+      row.names[0].function = (gpointer) call->handle->callback;
     }
 
   loop_row_page_offer (page, &row);
@@ -98,8 +98,7 @@ loop_view_collect_timers (LoopEventLoop *loop, LoopRowPage *page)
     row = (LoopRow) {
       .id = handle->id,
       .when = entry->when,
-      .name = loop_handle_peek_name (handle),
-      .function = (gpointer) handle->callback,
+      .names[0] = { .name = loop_handle_peek_name (handle), .function = (gpointer) handle->callback },
       .fd = -1,
     };
     loop_row_page_offer (page, &row);
@@ -121,8 +120,8 @@ loop_view_collect_watches (LoopEventLoop *loop, LoopRowPage *page)
       watch->klass->describe (watch, !(watch->wanted & LOOP_INTEREST_READ), &description);
       row.id = description.id;
       row.kind = description.kind;
-      row.name = description.name;
-      row.function = description.function;
+      row.names[0].name = description.name;
+      row.names[0].function = description.function;
       row.fd = watch->fd;
       row.events = watch->wanted;
       loop_row_page_offer (page, &row);

@@ -5,6 +5,7 @@
 #include "loop-inspector-page-private.h"
 
 #include "loop-event-loop-private.h"
+#include "loop-fiber-stack-private.h"
 #include "loop-resolver-private.h"
 
 /*
@@ -60,10 +61,44 @@ address_to_variant (const LoopRow *row)
   return g_variant_new_string (text != NULL ? text : "");
 }
 
+/* Returns: (nullable): what it is called, or %NULL if there is nothing */
+static GVariant *
+row_name_to_variant (const LoopRowName *name)
+{
+  if (name->name != NULL || name->function != NULL)
+    return loop_name_to_variant (name->name, name->function);
+
+  return *name->text != '\0' ? text_to_variant (name->text) : NULL;
+}
+
+static GVariant *
+canceller_to_variant (const LoopRow *row)
+{
+  const LoopRowName *name = &row->names[LOOP_ROW_N_NAMES - 1];
+  g_autoptr (GVariant) text = NULL;
+
+  if (row->canceller_kind == NULL)
+    return NULL;
+
+  text = g_variant_ref_sink (loop_name_to_variant (name->name, name->function));
+
+  return g_variant_new_take_string (g_strdup_printf ("%s %s", row->canceller_kind, g_variant_get_string (text, NULL)));
+}
+
+/* Its pages are counted now, and not under the hold: it is a system call for each row. */
+static GVariant *
+stack_used_to_variant (const LoopRow *row)
+{
+  return row->stack_bottom != NULL
+             ? g_variant_new_uint64 (loop_fiber_stack_measure (row->stack_bottom, row->stack_size))
+             : NULL;
+}
+
 static GVariant *
 column_to_variant (const LoopColumn *column, const LoopRow *row, const LoopRowPage *page)
 {
   static const char *const events[] = { "", "r", "w", "rw" };
+  GVariant *name;
 
   switch (column->type)
     {
@@ -74,7 +109,8 @@ column_to_variant (const LoopColumn *column, const LoopRow *row, const LoopRowPa
     case LOOP_COLUMN_STATE:
       return g_variant_new_string (row->state);
     case LOOP_COLUMN_NAME:
-      return loop_name_to_variant (row->name, row->function);
+      name = row_name_to_variant (&row->names[column->index]);
+      return name != NULL || column->index > 0 ? name : g_variant_new_string ("");
     case LOOP_COLUMN_WHEN:
       return row->when == LOOP_NEVER ? NULL : g_variant_new_double (loop_clock_to_seconds (row->when));
     case LOOP_COLUMN_IN:
@@ -86,10 +122,18 @@ column_to_variant (const LoopColumn *column, const LoopRow *row, const LoopRowPa
           events[(row->events & LOOP_INTEREST_READ ? 1 : 0) + (row->events & LOOP_INTEREST_WRITE ? 2 : 0)]);
     case LOOP_COLUMN_ADDRESS:
       return address_to_variant (row);
-    case LOOP_COLUMN_READING:
-      return g_variant_new_boolean (row->is_reading);
+    case LOOP_COLUMN_FLAG:
+      return g_variant_new_boolean (row->flag);
     case LOOP_COLUMN_NUMBER:
       return g_variant_new_uint64 (row->numbers[column->index]);
+    case LOOP_COLUMN_LINK:
+      return row->numbers[column->index] != 0 ? g_variant_new_uint64 (row->numbers[column->index]) : NULL;
+    case LOOP_COLUMN_CANCELLER:
+      return canceller_to_variant (row);
+    case LOOP_COLUMN_STACK_USED:
+      return stack_used_to_variant (row);
+    case LOOP_COLUMN_STACK_SIZE:
+      return row->stack_bottom != NULL ? g_variant_new_uint64 (row->stack_size) : NULL;
     default:
       g_assert_not_reached ();
     }

@@ -143,12 +143,12 @@ loop_inspector_list (guint64 loop_id, GVariant *parameters, GError **error)
       loop_row_page_sort (page);
       for (i = 0; i < page->n_rows && n_rows < limit; i++)
         {
-          g_autoptr (GVariant) row =
-              g_variant_ref_sink (loop_view_row_to_variant (request->view, &page->rows[i], page));
+          const LoopRow *source = loop_row_page_get (page, i);
+          g_autoptr (GVariant) row = g_variant_ref_sink (loop_view_row_to_variant (request->view, source, page));
 
           page->has_after = TRUE;
-          page->after_key = page->rows[i].key;
-          page->after_id = page->rows[i].id;
+          page->after_key = source->key;
+          page->after_id = source->id;
           if (matches (row, filter))
             {
               g_variant_builder_add_value (&rows, row);

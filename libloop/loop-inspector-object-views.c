@@ -4,14 +4,13 @@
 
 #include "loop-inspector-views-private.h"
 
-#include "loop-future-private.h"
 #include "loop-server-private.h"
 #include "loop-transport-private.h"
 
 #include <string.h>
 
 /*
- * What lives long: transports, servers and futures. All of this runs under a hold of the guard, and only copies: it takes no reference,
+ * What lives long: transports and servers. All of this runs under a hold of the guard, and only copies: it takes no reference,
  * allocates nothing, and calls nothing that takes a lock.
  */
 
@@ -36,8 +35,8 @@ loop_view_collect_transports (LoopEventLoop *loop, LoopRowPage *page)
       row.kind = description.kind;
       row.state = description.state;
       row.fd = description.fd;
-      row.is_reading = description.is_reading;
-      row.name = transport->protocol != NULL ? G_OBJECT_TYPE_NAME (transport->protocol) : NULL;
+      row.flag = description.is_reading;
+      row.names[0].name = transport->protocol != NULL ? G_OBJECT_TYPE_NAME (transport->protocol) : NULL;
       row.numbers[0] = description.n_received;
       row.numbers[1] = description.n_sent;
       row.numbers[2] = description.write_buffer_size;
@@ -69,20 +68,6 @@ loop_view_collect_servers (LoopEventLoop *loop, LoopRowPage *page)
             row.address_length = MIN (length, sizeof row.address);
         }
 
-      loop_row_page_offer (page, &row);
-    }
-}
-
-void
-loop_view_collect_futures (LoopEventLoop *loop, LoopRowPage *page)
-{
-  LOOP_REGISTRY_FOREACH (&loop->registry, LOOP_REGISTRY_FUTURES, node)
-    {
-      LoopFuture *future = (LoopFuture *) ((char *) node - G_STRUCT_OFFSET (LoopFuture, node));
-      LoopRow row = { .id = node->id, .fd = -1 };
-
-      row.name = future->name;
-      row.state = loop_future_state_to_string (future->state);
       loop_row_page_offer (page, &row);
     }
 }

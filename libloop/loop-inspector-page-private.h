@@ -15,22 +15,37 @@ typedef enum
   LOOP_COLUMN_ID,
   LOOP_COLUMN_KIND,
   LOOP_COLUMN_STATE,
-  LOOP_COLUMN_NAME,
+  LOOP_COLUMN_NAME, /* one of the names; absent if there is none, but for the first one */
   LOOP_COLUMN_WHEN,
   LOOP_COLUMN_IN, /* seconds until then */
   LOOP_COLUMN_FD,
   LOOP_COLUMN_EVENTS,
   LOOP_COLUMN_ADDRESS,
-  LOOP_COLUMN_READING,
+  LOOP_COLUMN_FLAG,
   LOOP_COLUMN_NUMBER,
+  LOOP_COLUMN_LINK,      /* a number that is another object's id, or absent */
+  LOOP_COLUMN_CANCELLER, /* the last name, and its kind */
+  LOOP_COLUMN_STACK_USED,
+  LOOP_COLUMN_STACK_SIZE,
 } LoopColumnType;
 
 typedef struct
 {
   const char *name;
   LoopColumnType type;
-  int index; /* of the number */
+  int index; /* of the number or name */
 } LoopColumn;
+
+#define LOOP_ROW_TEXT_SIZE 64
+#define LOOP_ROW_N_NAMES 4
+
+/* What something is called. */
+typedef struct
+{
+  const char *name;              /* interned or static, or NULL */
+  gpointer function;             /* whose name it has then, or NULL */
+  char text[LOOP_ROW_TEXT_SIZE]; /* a copy, if it has neither; it may be cut */
+} LoopRowName;
 
 /* One object, as it was under the hold: copies, and pointers to what lives for ever. */
 typedef struct
@@ -39,13 +54,15 @@ typedef struct
   gint64 key; /* by which the view is sorted */
   const char *kind;
   const char *state;
-  const char *name; /* interned or static */
-  gpointer function;
+  LoopRowName names[LOOP_ROW_N_NAMES];
+  const char *canceller_kind;
+  gconstpointer stack_bottom; /* or NULL */
+  gsize stack_size;
   gint64 when;
   int fd;
   guint8 events;
-  gboolean is_reading;
-  guint64 numbers[3];
+  gboolean flag;
+  guint64 numbers[6];
   struct sockaddr_storage address;
   guint address_length;
 } LoopRow;
@@ -64,6 +81,7 @@ typedef struct
   guint64 greatest_id;
   guint limit;
   guint n_rows;
+  guint16 order[LOOP_INSPECTOR_MAX_ROWS + 1]; /* the heap: of rows, by their index */
   LoopRow rows[LOOP_INSPECTOR_MAX_ROWS + 1];
   gint64 now;
   const LoopColumn *sort;
@@ -77,6 +95,20 @@ G_GNUC_INTERNAL
 void loop_row_page_offer (LoopRowPage *page, LoopRow *row);
 G_GNUC_INTERNAL
 void loop_row_page_sort (LoopRowPage *page);
+
+/* Once it is sorted. */
+static inline LoopRow *
+loop_row_page_get (LoopRowPage *page, guint index)
+{
+  return &page->rows[page->order[index]];
+}
+
+/* Without looking at more than its id, whether there is no place for an object. */
+static inline gboolean
+loop_row_page_skips (LoopRowPage *page, guint64 id)
+{
+  return page->sort->type == LOOP_COLUMN_ID && !loop_row_page_wants (page, 0, id);
+}
 
 G_GNUC_INTERNAL
 GVariant *loop_row_to_variant (const LoopRow *row, const LoopColumn *columns, const LoopRowPage *page);

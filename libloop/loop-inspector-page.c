@@ -13,10 +13,23 @@ compare_rows (gint64 key_a, guint64 id_a, gint64 key_b, guint64 id_b)
   return id_a < id_b ? -1 : id_a > id_b;
 }
 
+/* Of places in the heap. */
 static gboolean
-is_less (const LoopRow *a, const LoopRow *b)
+is_less (LoopRowPage *page, guint a, guint b)
 {
-  return compare_rows (a->key, a->id, b->key, b->id) < 0;
+  const LoopRow *row_a = loop_row_page_get (page, a);
+  const LoopRow *row_b = loop_row_page_get (page, b);
+
+  return compare_rows (row_a->key, row_a->id, row_b->key, row_b->id) < 0;
+}
+
+static void
+swap (LoopRowPage *page, guint a, guint b)
+{
+  guint16 row = page->order[a];
+
+  page->order[a] = page->order[b];
+  page->order[b] = row;
 }
 
 static void
@@ -25,20 +38,17 @@ sift_down (LoopRowPage *page, guint index)
   for (;;)
     {
       guint greatest = index;
-      LoopRow row;
 
       for (guint child = 2 * index + 1; child <= 2 * index + 2 && child < page->n_rows; child++)
         {
-          if (is_less (&page->rows[greatest], &page->rows[child]))
+          if (is_less (page, greatest, child))
             greatest = child;
         }
 
       if (greatest == index)
         return;
 
-      row = page->rows[index];
-      page->rows[index] = page->rows[greatest];
-      page->rows[greatest] = row;
+      swap (page, index, greatest);
       index = greatest;
     }
 }
@@ -46,14 +56,10 @@ sift_down (LoopRowPage *page, guint index)
 static void
 sift_up (LoopRowPage *page, guint index)
 {
-  while (index > 0 && is_less (&page->rows[(index - 1) / 2], &page->rows[index]))
+  while (index > 0 && is_less (page, (index - 1) / 2, index))
     {
-      guint parent = (index - 1) / 2;
-      LoopRow row = page->rows[index];
-
-      page->rows[index] = page->rows[parent];
-      page->rows[parent] = row;
-      index = parent;
+      swap (page, index, (index - 1) / 2);
+      index = (index - 1) / 2;
     }
 }
 
@@ -88,7 +94,8 @@ belongs (LoopRowPage *page, gint64 key, guint64 id)
   if (page->has_after && compare_rows (key, id, page->after_key, page->after_id) <= 0)
     return FALSE;
 
-  return page->n_rows < page->limit || compare_rows (key, id, page->rows[0].key, page->rows[0].id) < 0;
+  return page->n_rows < page->limit ||
+         compare_rows (key, id, loop_row_page_get (page, 0)->key, loop_row_page_get (page, 0)->id) < 0;
 }
 
 static inline gint64
@@ -123,12 +130,14 @@ loop_row_page_offer (LoopRowPage *page, LoopRow *row)
 
   if (page->n_rows < page->limit)
     {
-      page->rows[page->n_rows++] = *row;
+      page->rows[page->n_rows] = *row;
+      page->order[page->n_rows] = (guint16) page->n_rows;
+      page->n_rows++;
       sift_up (page, page->n_rows - 1);
     }
   else
     {
-      page->rows[0] = *row;
+      *loop_row_page_get (page, 0) = *row;
       sift_down (page, 0);
     }
 }
@@ -141,11 +150,8 @@ loop_row_page_sort (LoopRowPage *page)
 
   while (page->n_rows > 1)
     {
-      LoopRow row = page->rows[0];
-
       page->n_rows--;
-      page->rows[0] = page->rows[page->n_rows];
-      page->rows[page->n_rows] = row;
+      swap (page, 0, page->n_rows);
       sift_down (page, 0);
     }
 

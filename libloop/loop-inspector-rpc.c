@@ -41,18 +41,20 @@ static const char introspection_xml[] =
   "    <method name='" name "'>" in "<arg name='outcome' type='s' direction='out'/>"                                   \
   "<arg name='state' type='a{sv}' direction='out'/></method>"
 #define ID_ARGUMENT "<arg name='id' type='t' direction='in'/>"
-    CONTROL_METHOD ("Cancel", ID_ARGUMENT) CONTROL_METHOD ("CloseServer", ID_ARGUMENT) CONTROL_METHOD ("StartServer",
-                                                                                                       ID_ARGUMENT)
-        CONTROL_METHOD ("CloseTransport", ID_ARGUMENT) CONTROL_METHOD ("AbortTransport", ID_ARGUMENT)
-            CONTROL_METHOD ("SetDebug", "<arg name='enabled' type='b' direction='in'/>")
-                CONTROL_METHOD ("SetSlowCallbackDuration", "<arg name='seconds' type='d' direction='in'/>")
-                    CONTROL_METHOD ("Stop",
-                                    "") "  </interface>"
-                                        /* What a bus would answer, for clients that take their peer for one. */
-                                        "  <interface name='org.freedesktop.DBus'>"
-                                        "    <method name='Hello'><arg name='name' type='s' direction='out'/></method>"
-                                        "  </interface>"
-                                        "</node>";
+    CONTROL_METHOD ("Cancel", ID_ARGUMENT)
+        CONTROL_METHOD ("CancelWithMessage", ID_ARGUMENT "<arg name='message' type='s' direction='in'/>")
+            CONTROL_METHOD ("CloseServer", ID_ARGUMENT) CONTROL_METHOD ("StartServer", ID_ARGUMENT)
+                CONTROL_METHOD ("CloseTransport", ID_ARGUMENT) CONTROL_METHOD ("AbortTransport", ID_ARGUMENT)
+                    CONTROL_METHOD ("SetDebug", "<arg name='enabled' type='b' direction='in'/>")
+                        CONTROL_METHOD ("SetSlowCallbackDuration", "<arg name='seconds' type='d' direction='in'/>")
+                            CONTROL_METHOD (
+                                "Stop",
+                                "") "  </interface>"
+                                    /* What a bus would answer, for clients that take their peer for one. */
+                                    "  <interface name='org.freedesktop.DBus'>"
+                                    "    <method name='Hello'><arg name='name' type='s' direction='out'/></method>"
+                                    "  </interface>"
+                                    "</node>";
 
 static GDBusNodeInfo *
 get_node_info (void)
@@ -254,7 +256,7 @@ static const GDBusInterfaceVTable bus_vtable = { bus_method, NULL, NULL, { NULL 
 
 typedef struct
 {
-  LoopMetrics metrics;
+  LoopMetricsSnapshot metrics;
   LoopStateSnapshot state;
 } MetricsRequest;
 
@@ -264,7 +266,7 @@ take_metrics (LoopEventLoop *loop, gpointer user_data)
   MetricsRequest *request = user_data;
 
   loop_state_snapshot_take (&request->state, loop);
-  request->metrics = loop->metrics;
+  loop_metrics_snapshot_take (&request->metrics, loop);
 }
 
 static GVariant *
@@ -275,7 +277,7 @@ get_metrics (guint64 loop_id, GError **error)
   if (!loop_inspector_with_loop (loop_id, take_metrics, request, error))
     return NULL;
 
-  return g_variant_new ("(@a{sv}@a{sv})", loop_metrics_to_variant (&request->metrics),
+  return g_variant_new ("(@a{sv}@a{sv})", loop_metrics_snapshot_to_variant (&request->metrics),
                         loop_state_snapshot_to_variant (&request->state));
 }
 

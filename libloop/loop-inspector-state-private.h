@@ -23,7 +23,19 @@ G_GNUC_INTERNAL
 void loop_state_snapshot_take (LoopStateSnapshot *self, LoopEventLoop *loop);
 G_GNUC_INTERNAL
 GVariant *loop_state_snapshot_to_variant (const LoopStateSnapshot *self);
+
+/* What GetMetrics tells, as it was under the hold. */
+typedef struct
+{
+  LoopMetrics metrics;
+  guint64 n_futures;
+  guint64 n_tasks;
+  guint64 n_jobs;
+} LoopMetricsSnapshot;
+
 G_GNUC_INTERNAL
-GVariant *loop_metrics_to_variant (const LoopMetrics *metrics);
+void loop_metrics_snapshot_take (LoopMetricsSnapshot *self, LoopEventLoop *loop);
+G_GNUC_INTERNAL
+GVariant *loop_metrics_snapshot_to_variant (const LoopMetricsSnapshot *self);
 
 G_END_DECLS

@@ -4,6 +4,7 @@
 
 #include "loop-inspector-state-private.h"
 
+#include "loop-executor-job-private.h"
 #include "loop-inspector-page-private.h"
 
 /* What every reply of the inspector tells of its loop, and the metrics. */
@@ -89,10 +90,21 @@ add_histogram (GVariantBuilder *builder, const char *name, const LoopHistogram *
     }
 }
 
+/* Under a hold. */
+void
+loop_metrics_snapshot_take (LoopMetricsSnapshot *self, LoopEventLoop *loop)
+{
+  self->metrics = loop->metrics;
+  self->n_futures = loop->registry.lengths[LOOP_REGISTRY_FUTURES];
+  self->n_tasks = loop->registry.lengths[LOOP_REGISTRY_TASKS];
+  self->n_jobs = loop_executor_count_jobs (loop);
+}
+
 /* Returns: (transfer floating): the metrics as a dictionary, with seconds for times */
 GVariant *
-loop_metrics_to_variant (const LoopMetrics *metrics)
+loop_metrics_snapshot_to_variant (const LoopMetricsSnapshot *self)
 {
+  const LoopMetrics *metrics = &self->metrics;
   GVariantBuilder builder;
 
   g_variant_builder_init (&builder, G_VARIANT_TYPE_VARDICT);
@@ -100,6 +112,9 @@ loop_metrics_to_variant (const LoopMetrics *metrics)
   g_variant_builder_add (&builder, "{sv}", "callbacks", g_variant_new_uint64 (metrics->callbacks));
   g_variant_builder_add (&builder, "{sv}", "busy", g_variant_new_double (loop_clock_to_seconds (metrics->busy_ns)));
   g_variant_builder_add (&builder, "{sv}", "poll", g_variant_new_double (loop_clock_to_seconds (metrics->poll_ns)));
+  g_variant_builder_add (&builder, "{sv}", "futures", g_variant_new_uint64 (self->n_futures));
+  g_variant_builder_add (&builder, "{sv}", "tasks", g_variant_new_uint64 (self->n_tasks));
+  g_variant_builder_add (&builder, "{sv}", "jobs", g_variant_new_uint64 (self->n_jobs));
   add_histogram (&builder, "lag", &metrics->lag);
   add_histogram (&builder, "duration", &metrics->duration);
 

@@ -51,5 +51,17 @@ G_GNUC_INTERNAL
 void loop_view_collect_servers (LoopEventLoop *loop, LoopRowPage *page);
 G_GNUC_INTERNAL
 void loop_view_collect_futures (LoopEventLoop *loop, LoopRowPage *page);
+G_GNUC_INTERNAL
+void loop_view_collect_tasks (LoopEventLoop *loop, LoopRowPage *page);
+G_GNUC_INTERNAL
+void loop_view_collect_fibers (LoopEventLoop *loop, LoopRowPage *page);
+G_GNUC_INTERNAL
+void loop_view_collect_awaits (LoopEventLoop *loop, LoopRowPage *page);
+G_GNUC_INTERNAL
+void loop_view_collect_executors (LoopEventLoop *loop, LoopRowPage *page);
+G_GNUC_INTERNAL
+void loop_view_collect_jobs (LoopEventLoop *loop, LoopRowPage *page);
+G_GNUC_INTERNAL
+void loop_view_collect_signals (LoopEventLoop *loop, LoopRowPage *page);
 
 G_END_DECLS

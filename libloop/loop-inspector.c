@@ -4,6 +4,8 @@
 
 #include "loop-inspector-private.h"
 
+#include "loop-fiber.h"
+
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -116,6 +118,7 @@ register_types (void)
   g_autoptr (GSocketConnection) stream = NULL;
   int fds[2];
 
+  g_type_ensure (LOOP_TYPE_FIBER);
   g_type_ensure (G_TYPE_CANCELLABLE);
   g_type_ensure (G_TYPE_TASK);
   g_type_ensure (G_TYPE_CREDENTIALS);

@@ -176,7 +176,8 @@ loop_task_group_create_task (LoopTaskGroup *self, LoopCoroutine *coroutine, GErr
 
   task = loop_event_loop_create_task (self->loop, coroutine);
   g_ptr_array_add (self->tasks, g_object_ref (task));
-  loop_future_add_done_callback (LOOP_FUTURE (task), task_done, g_object_ref (self), g_object_unref);
+  loop_future_add_waiter (LOOP_FUTURE (task), LOOP_FUTURE (self->parent), task_done, g_object_ref (self),
+                          g_object_unref);
 
   return task;
 }

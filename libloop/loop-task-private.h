@@ -16,8 +16,8 @@ struct _LoopTask
   const LoopCoroutineInterface *iface;
   LoopFuture *waiter;       /* what the coroutine waits for, or NULL */
   guint64 waiter_callback;
-  const char *step_name; /* static or interned: what its steps are called */
-  char *name;            /* or NULL for one that is made of its number */
+  const char *coroutine_name; /* interned; or NULL if nobody wanted to know when it was made */
+  char *name;                 /* or NULL for one that is made of its number */
   guint64 number;
   guint n_cancels; /* requests that were not taken back */
   guint8 must_cancel;

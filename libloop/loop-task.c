@@ -35,14 +35,53 @@ run_step (gpointer data)
 static void
 schedule_step (LoopTask *self)
 {
-  loop_event_loop_schedule (self->parent_instance.loop, run_step, g_object_ref (self), g_object_unref, self->step_name);
+  loop_event_loop_schedule (self->parent_instance.loop, run_step, g_object_ref (self), g_object_unref,
+                            self->coroutine_name != NULL ? self->coroutine_name : "task");
 }
 
+/* Takes @waiter. */
 static void
-drop_waiter (LoopTask *self)
+set_waiter (LoopTask *self, LoopFuture *waiter, guint64 callback)
 {
-  self->waiter_callback = 0;
-  g_clear_object (&self->waiter);
+  LoopEventLoop *loop = LOOP_FUTURE (self)->loop;
+  LoopFuture *previous;
+
+  loop_event_loop_enter (loop);
+  previous = self->waiter;
+  self->waiter = waiter;
+  loop_event_loop_leave (loop);
+
+  self->waiter_callback = callback;
+  if (previous != NULL)
+    g_object_unref (previous);
+}
+
+static LoopCoroutine *
+steal_coroutine (LoopTask *self)
+{
+  LoopEventLoop *loop = LOOP_FUTURE (self)->loop;
+  LoopCoroutine *coroutine;
+
+  loop_close_hook_remove (&self->close_hook);
+  loop_event_loop_enter (loop);
+  coroutine = g_steal_pointer (&self->coroutine);
+  loop_event_loop_leave (loop);
+
+  return coroutine;
+}
+
+/* Returns: (nullable): the task that was the current one */
+static LoopTask *
+set_current (LoopEventLoop *loop, LoopTask *task)
+{
+  LoopTask *previous;
+
+  loop_event_loop_enter (loop);
+  previous = loop->current_task;
+  loop->current_task = task;
+  loop_event_loop_leave (loop);
+
+  return previous;
 }
 
 /* What the task waited for is done. The coroutine looks itself at how. */
@@ -53,13 +92,6 @@ wake_up (LoopFuture *future, gpointer data)
 
   if (self->waiter == future)
     step (self, NULL);
-}
-
-static void
-drop_coroutine (LoopTask *self)
-{
-  loop_close_hook_remove (&self->close_hook);
-  g_clear_object (&self->coroutine);
 }
 
 /* Waits for @future, whose reference is ours, or tells the coroutine why it cannot. */
@@ -82,8 +114,7 @@ await (LoopTask *self, LoopFuture *future)
       return;
     }
 
-  self->waiter = future;
-  self->waiter_callback = loop_future_add_done_callback (future, wake_up, g_object_ref (self), g_object_unref);
+  set_waiter (self, future, loop_future_add_waiter (future, base, wake_up, g_object_ref (self), g_object_unref));
 
   if (self->must_cancel && loop_future_cancel_with_message (future, base->cancel_message))
     self->must_cancel = FALSE;
@@ -155,15 +186,14 @@ step (LoopTask *self, const GError *exception)
       if (self->waiter != NULL && !loop_future_is_pending (self->waiter))
         loop_future_give_back (self->waiter);
     }
-  drop_waiter (self);
+  set_waiter (self, NULL, 0);
 
-  outer = loop->current_task;
-  loop->current_task = self;
+  outer = set_current (loop, self);
   if (exception != NULL)
     status = self->iface->throw_exception (self->coroutine, exception, &awaited, &result, &error);
   else
     status = self->iface->send (self->coroutine, &awaited, &result, &error);
-  loop->current_task = outer;
+  set_current (loop, outer);
 
   switch (status)
     {
@@ -175,7 +205,7 @@ step (LoopTask *self, const GError *exception)
       break;
 
     case LOOP_COROUTINE_RETURNED:
-      drop_coroutine (self);
+      g_object_unref (steal_coroutine (self));
       finish_returned (self, &result);
       break;
 
@@ -184,11 +214,21 @@ step (LoopTask *self, const GError *exception)
       if (error == NULL)
         g_set_error (&error, LOOP_ERROR, LOOP_ERROR_INVALID_STATE, "Coroutine %s failed without an error",
                      loop_coroutine_get_name (self->coroutine));
-      drop_coroutine (self);
+      g_object_unref (steal_coroutine (self));
       finish_raised (self, error);
     }
 
   g_object_unref (self);
+}
+
+static void
+set_n_cancels (LoopTask *self, guint n_cancels)
+{
+  LoopEventLoop *loop = LOOP_FUTURE (self)->loop;
+
+  loop_event_loop_enter (loop);
+  self->n_cancels = n_cancels;
+  loop_event_loop_leave (loop);
 }
 
 static gboolean
@@ -199,7 +239,7 @@ loop_task_cancel (LoopFuture *base, const char *message)
   if (!loop_future_is_pending (base))
     return FALSE;
 
-  self->n_cancels++;
+  set_n_cancels (self, self->n_cancels + 1);
   loop_future_set_cancel_message (base, message);
 
   /* What it waits for may be a task as well, and go on in spite of it. */
@@ -227,10 +267,9 @@ report_pending (LoopTask *self)
 static void
 abandon (LoopTask *self)
 {
-  g_autoptr (LoopCoroutine) coroutine = g_steal_pointer (&self->coroutine);
+  g_autoptr (LoopCoroutine) coroutine = steal_coroutine (self);
 
-  loop_close_hook_remove (&self->close_hook);
-  drop_waiter (self);
+  set_waiter (self, NULL, 0);
   if (coroutine != NULL)
     loop_coroutine_close (coroutine);
 }
@@ -264,6 +303,10 @@ loop_task_dispose (GObject *object)
 {
   LoopTask *self = LOOP_TASK (object);
   LoopFuture *base = LOOP_FUTURE (object);
+
+  /* First this: whatever thread it is, an inspector may be looking. */
+  if (base->loop != NULL)
+    loop_event_loop_unregister (base->loop, base->kind, &base->node);
 
   if (self->coroutine != NULL && loop_event_loop_is_elsewhere (base->loop))
     {
@@ -326,12 +369,14 @@ loop_task_new (LoopEventLoop *loop, LoopCoroutine *coroutine)
   g_return_val_if_fail (LOOP_IS_EVENT_LOOP (loop), NULL);
   g_return_val_if_fail (LOOP_IS_COROUTINE (coroutine), NULL);
 
+  /* Once it is set up, an inspector may be looking. */
   self = g_object_new (LOOP_TYPE_TASK, NULL);
-  loop_future_set_up (LOOP_FUTURE (self), loop, "task");
   self->coroutine = g_object_ref (coroutine);
   self->iface = LOOP_COROUTINE_GET_IFACE (coroutine);
   self->number = __atomic_add_fetch (&n_tasks, 1, __ATOMIC_RELAXED);
-  self->step_name = loop_event_loop_is_timed (loop) ? g_intern_string (loop_coroutine_get_name (coroutine)) : "task";
+  if (loop_event_loop_is_timed (loop))
+    self->coroutine_name = g_intern_string (loop_coroutine_get_name (coroutine));
+  loop_future_set_up (LOOP_FUTURE (self), loop, "task");
 
   loop_event_loop_add_close_hook (loop, &self->close_hook);
   schedule_step (self);
@@ -584,8 +629,12 @@ loop_task_uncancel (LoopTask *self)
 {
   g_return_val_if_fail (LOOP_IS_TASK (self), 0);
 
-  if (self->n_cancels > 0 && --self->n_cancels == 0)
-    self->must_cancel = FALSE;
+  if (self->n_cancels > 0)
+    {
+      set_n_cancels (self, self->n_cancels - 1);
+      if (self->n_cancels == 0)
+        self->must_cancel = FALSE;
+    }
 
   return self->n_cancels;
 }

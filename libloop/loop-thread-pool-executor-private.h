@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "loop-executor-job-private.h"
 #include "loop-thread-pool-executor.h"
 
 G_BEGIN_DECLS
@@ -10,6 +11,8 @@ G_GNUC_INTERNAL
 LoopFuture *loop_thread_pool_executor_shutdown_async (LoopThreadPoolExecutor *self,
                                                       LoopEventLoop *loop,
                                                       const char *name);
+G_GNUC_INTERNAL
+void loop_thread_pool_executor_describe (LoopThreadPoolExecutor *self, LoopExecutorDescription *description);
 G_GNUC_INTERNAL
 void loop_thread_pool_executor_join (LoopThreadPoolExecutor *self);
 

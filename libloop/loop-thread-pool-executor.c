@@ -216,6 +216,13 @@ loop_thread_pool_executor_shutdown_async (LoopThreadPoolExecutor *self, LoopEven
   return loop_thread_pool_shutdown_async (self->pool, loop, name);
 }
 
+/* In any thread, while somebody keeps it. Takes no lock. */
+void
+loop_thread_pool_executor_describe (LoopThreadPoolExecutor *self, LoopExecutorDescription *description)
+{
+  loop_thread_pool_describe (self->pool, description);
+}
+
 /* Once they have: what is left of the last one takes no time. */
 void
 loop_thread_pool_executor_join (LoopThreadPoolExecutor *self)

@@ -46,6 +46,7 @@ struct _LoopWorker
 struct _LoopThreadPool
 {
   gatomicrefcount ref_count;
+  guint64 id;
   guint max_workers;
   gboolean may_spin;
   char *name_prefix;
@@ -60,6 +61,7 @@ struct _LoopThreadPool
   guint n_waking; /* woken or started, and not at the queue yet */
   guint n_workers;
   guint n_started; /* ever */
+  guint64 n_done;  /* jobs */
   gboolean is_shut_down;
   pthread_cond_t all_gone;
   LoopWorker *workers;  /* all that were ever started */
@@ -92,6 +94,8 @@ G_GNUC_INTERNAL
 LoopFuture *loop_thread_pool_shutdown_async (LoopThreadPool *self, LoopEventLoop *loop, const char *name);
 G_GNUC_INTERNAL
 LoopThreadPoolCounts loop_thread_pool_get_counts (LoopThreadPool *self);
+G_GNUC_INTERNAL
+void loop_thread_pool_describe (LoopThreadPool *self, LoopExecutorDescription *description);
 G_GNUC_INTERNAL
 void loop_thread_pool_join (LoopThreadPool *self);
 

@@ -26,12 +26,9 @@ relax (void)
 #endif
 }
 
-/* Only with the lock, but read without it as well. */
-static inline void
-job_queue_set_length (LoopJobQueue *self, guint length)
-{
-  __atomic_store_n (&self->length, length, __ATOMIC_RELAXED);
-}
+/* Sets a number: only with the lock, but it is read without as well. */
+#define SET(number, value) __atomic_store_n (&(number), value, __ATOMIC_RELAXED)
+#define PEEK(number) __atomic_load_n (&(number), __ATOMIC_RELAXED)
 
 static void
 job_queue_push (LoopJobQueue *self, LoopExecutorJob *job)
@@ -43,8 +40,8 @@ job_queue_push (LoopJobQueue *self, LoopExecutorJob *job)
   else
     self->first = job;
   self->last = job;
-  job_queue_set_length (self, self->length + 1);
-  job->is_queued = TRUE;
+  SET (self->length, self->length + 1);
+  loop_executor_job_set_queued (job, TRUE);
 }
 
 static void
@@ -58,8 +55,8 @@ job_queue_remove (LoopJobQueue *self, LoopExecutorJob *job)
     job->next->prev = job->prev;
   else
     self->last = job->prev;
-  job_queue_set_length (self, self->length - 1);
-  job->is_queued = FALSE;
+  SET (self->length, self->length - 1);
+  loop_executor_job_set_queued (job, FALSE);
 }
 
 static LoopExecutorJob *
@@ -79,9 +76,9 @@ job_queue_steal_all (LoopJobQueue *self)
   LoopExecutorJob *jobs = self->first;
 
   for (LoopExecutorJob *job = jobs; job != NULL; job = job->next)
-    job->is_queued = FALSE;
+    loop_executor_job_set_queued (job, FALSE);
   self->first = self->last = NULL;
-  job_queue_set_length (self, 0);
+  SET (self->length, 0);
 
   return jobs;
 }
@@ -141,6 +138,7 @@ loop_thread_pool_new (guint max_workers, const char *name_prefix)
   pthread_mutexattr_t attributes;
 
   g_atomic_ref_count_init (&self->ref_count);
+  self->id = loop_id_reserve (1);
   self->max_workers = max_workers;
   self->name_prefix = g_strdup (name_prefix);
   self->may_spin = g_get_num_processors () > 1;
@@ -154,21 +152,46 @@ loop_thread_pool_new (guint max_workers, const char *name_prefix)
   return self;
 }
 
+static LoopThreadPoolCounts
+peek_counts (LoopThreadPool *self)
+{
+  LoopThreadPoolCounts counts = { .n_workers = PEEK (self->n_workers), .queue_depth = PEEK (self->queue.length) };
+  guint n_free = PEEK (self->n_sleeping) + PEEK (self->n_waking);
+
+  /* A thread on its way to a job that waits is not idle, wherever it has got to. */
+  counts.n_idle = n_free > counts.queue_depth ? n_free - counts.queue_depth : 0;
+
+  return counts;
+}
+
 LoopThreadPoolCounts
 loop_thread_pool_get_counts (LoopThreadPool *self)
 {
   LoopThreadPoolCounts counts;
-  guint n_free;
 
   pthread_mutex_lock (&self->mutex);
-  /* A thread on its way to a job that waits is not idle, wherever it has got to. */
-  n_free = self->n_sleeping + self->n_waking;
-  counts.n_idle = n_free > self->queue.length ? n_free - self->queue.length : 0;
-  counts.n_workers = self->n_workers;
-  counts.queue_depth = self->queue.length;
+  counts = peek_counts (self);
   pthread_mutex_unlock (&self->mutex);
 
   return counts;
+}
+
+/* Without the lock: each number is right, but one may be older than the next. */
+void
+loop_thread_pool_describe (LoopThreadPool *self, LoopExecutorDescription *description)
+{
+  LoopThreadPoolCounts counts = peek_counts (self);
+
+  *description = (LoopExecutorDescription) {
+    .id = self->id,
+    .kind = "threads",
+    .max_workers = self->max_workers,
+    .n_workers = counts.n_workers,
+    .n_idle = MIN (counts.n_idle, counts.n_workers),
+    .queue_depth = counts.queue_depth,
+    .n_done = PEEK (self->n_done),
+  };
+  g_strlcpy (description->name, self->name_prefix, sizeof description->name);
 }
 
 /* --- Workers ---------------------------------------------------------------------------------- */
@@ -184,7 +207,7 @@ fall_asleep (LoopWorker *self)
   if (self->next_sleeper != NULL)
     self->next_sleeper->prev_sleeper = self;
   pool->sleepers = self;
-  pool->n_sleeping++;
+  SET (pool->n_sleeping, pool->n_sleeping + 1);
 
   if (pool->spinner == NULL && pool->may_spin)
     pool->spinner = self;
@@ -201,7 +224,7 @@ get_up (LoopWorker *self)
     pool->sleepers = self->next_sleeper;
   if (self->next_sleeper != NULL)
     self->next_sleeper->prev_sleeper = self->prev_sleeper;
-  pool->n_sleeping--;
+  SET (pool->n_sleeping, pool->n_sleeping - 1);
   if (pool->spinner == self)
     pool->spinner = NULL;
 }
@@ -212,7 +235,7 @@ wake_up (LoopWorker *self)
 {
   get_up (self);
   __atomic_store_n (&self->is_woken, TRUE, __ATOMIC_RELAXED);
-  self->pool->n_waking++;
+  SET (self->pool->n_waking, self->pool->n_waking + 1);
 }
 
 /*
@@ -278,7 +301,7 @@ sleep_until_woken (LoopWorker *self)
     pthread_cond_wait (&self->wakeup, &pool->mutex);
 
   if (self->is_woken)
-    pool->n_waking--;
+    SET (pool->n_waking, pool->n_waking - 1);
   else
     get_up (self);
 }
@@ -307,7 +330,8 @@ go_away (LoopWorker *self)
       g_thread_join (previous);
       pthread_mutex_lock (&pool->mutex);
     }
-  if (--pool->n_workers == 0)
+  SET (pool->n_workers, pool->n_workers - 1);
+  if (pool->n_workers == 0)
     {
       waiters = job_queue_steal_all (&pool->waiters);
       pthread_cond_broadcast (&pool->all_gone);
@@ -328,7 +352,7 @@ work (gpointer data)
 
   current_pool = pool;
   pthread_mutex_lock (&pool->mutex);
-  pool->n_waking--;
+  SET (pool->n_waking, pool->n_waking - 1);
 
   for (;;)
     {
@@ -357,6 +381,8 @@ work (gpointer data)
       pthread_mutex_lock (&pool->mutex);
       if (job == NULL)
         sleep_until_woken (self);
+      else
+        SET (pool->n_done, pool->n_done + 1);
     }
 
   pthread_mutex_unlock (&pool->mutex);
@@ -393,9 +419,9 @@ start_worker (LoopThreadPool *self, GError **error)
 
   worker->next = self->workers;
   self->workers = worker;
-  self->n_workers++;
+  SET (self->n_workers, self->n_workers + 1);
   self->n_started++;
-  self->n_waking++;
+  SET (self->n_waking, self->n_waking + 1);
 
   return TRUE;
 }
@@ -423,9 +449,16 @@ unref_owner (gpointer owner)
   loop_thread_pool_unref (owner);
 }
 
+static void
+describe_owner (gpointer owner, LoopExecutorDescription *description)
+{
+  loop_thread_pool_describe (owner, description);
+}
+
 static const LoopExecutorJobClass job_class = {
   .withdraw = withdraw,
   .unref_owner = unref_owner,
+  .describe = describe_owner,
 };
 
 /* Returns: %FALSE if there is no thread for the job, and none can be started */

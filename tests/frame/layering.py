@@ -21,7 +21,7 @@ ROOMS = [
         fd-watcher signal-action signal-watcher event-loop-fd event-loop-signal
     """),
     ("futures", """
-        awaitable future future-wait task task-group coroutine composite-future fiber fiber-switch fiber-prepare fiber-stack fiber-overflow gather wait wait-for shield
+        awaitable future future-wait canceller task task-group coroutine composite-future fiber fiber-switch fiber-prepare fiber-stack fiber-overflow gather wait wait-for shield
         waiter lock event condition semaphore barrier queue queue-items
         sleep timeout async-generator event-loop-future event-loop-task
     """),
@@ -45,6 +45,7 @@ ROOMS = [
     ("inspection", """
         inspector inspector-socket inspector-auth inspector-clients inspector-rpc inspector-list inspector-state
         inspector-page inspector-columns inspector-views inspector-call-views inspector-object-views
+        inspector-task-views inspector-offload-views
         inspector-actions
     """),
 ]

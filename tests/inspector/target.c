@@ -6,7 +6,7 @@
  * "error ...". It ends at the end of its input.
  */
 
-#include <libloop/loop.h>
+#include "target-tasks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -18,8 +18,6 @@
 #include <unistd.h>
 
 #define MAX_LOOPS 16
-
-typedef char *(*Command) (LoopEventLoop *loop, char **arguments);
 
 static GMutex mutex;
 static GCond changed;
@@ -210,15 +208,6 @@ command_soon (LoopEventLoop *loop, char **arguments)
 }
 
 static char *
-command_future (LoopEventLoop *loop, char **arguments)
-{
-  LoopFuture *future = loop_event_loop_create_future (loop);
-
-  /* It stays as long as the process. */
-  return g_strdup_printf ("%" G_GUINT64_FORMAT, loop_future_get_id (future));
-}
-
-static char *
 command_watch (LoopEventLoop *loop, char **arguments)
 {
   int fds[2];
@@ -304,11 +293,33 @@ static const struct
   Command command;
   gboolean answers_itself;
 } loop_commands[] = {
-  { "timers", command_timers, FALSE }, { "never", command_never, FALSE },     { "name", command_name, FALSE },
-  { "churn", command_churn, FALSE },   { "load", command_load, FALSE },       { "block", command_block, FALSE },
-  { "spin", command_spin, FALSE },     { "soon", command_soon, FALSE },       { "future", command_future, FALSE },
-  { "watch", command_watch, FALSE },   { "debug", command_debug, FALSE },     { "serve", command_serve, TRUE },
-  { "close", command_close, FALSE },   { "metrics", command_metrics, FALSE },
+  { "timers", command_timers, FALSE },
+  { "never", command_never, FALSE },
+  { "name", command_name, FALSE },
+  { "churn", command_churn, FALSE },
+  { "load", command_load, FALSE },
+  { "block", command_block, FALSE },
+  { "spin", command_spin, FALSE },
+  { "soon", command_soon, FALSE },
+  { "future", command_future, FALSE },
+  { "watch", command_watch, FALSE },
+  { "debug", command_debug, FALSE },
+  { "serve", command_serve, TRUE },
+  { "close", command_close, FALSE },
+  { "metrics", command_metrics, FALSE },
+  { "graph", command_graph, FALSE },
+  { "group", command_group, FALSE },
+  { "cycle", command_cycle, FALSE },
+  { "fibers", command_fibers, FALSE },
+  { "wake", command_wake, FALSE },
+  { "deep", command_deep, FALSE },
+  { "busy", command_busy, FALSE },
+  { "rename", command_rename, FALSE },
+  { "stubborn", command_stubborn, FALSE },
+  { "wait_for", command_wait_for, FALSE },
+  { "jobs", command_jobs, FALSE },
+  { "signal", command_signal, FALSE },
+  { "churn_tasks", command_churn_tasks, FALSE },
 };
 
 static void

@@ -19,13 +19,13 @@ COLUMNS = {
     "transports": {"id": "t", "kind": "s", "state": "s", "fd": "i", "peer": "s", "protocol": "s", "received": "t",
                    "sent": "t", "buffered": "t", "reading": "b"},
     "servers": {"id": "t", "state": "s", "address": "s", "clients": "t", "accepted": "t"},
-    "futures": {"id": "t", "name": "s", "state": "s"},
+    "futures": {"id": "t", "name": "s", "state": "s", "callbacks": "t", "waiters": "t"},
 }
 STATE = {"id": "t", "state": "s", "debug": "b", "slow_callback_duration": "d"}
 CURRENT = {"handle": "t", "name": "s", "kind": "s", "seconds": "d"}
 SORTABLE = {"handles": ["id"], "timers": ["id", "when", "in"], "watches": ["id", "fd"],
             "transports": ["id", "fd", "received", "sent", "buffered"], "servers": ["id", "clients", "accepted"],
-            "futures": ["id"]}
+            "futures": ["id", "callbacks", "waiters"]}
 
 
 def types(dictionary):
@@ -110,7 +110,7 @@ class TestViews(peer.TestCase):
     def test_metrics_types(self):
         reply = self.reply("GetMetrics")
         self.assertEqual(types(reply.get_child_value(0)), {
-            "iterations": "t", "callbacks": "t", "busy": "d", "poll": "d",
+            "iterations": "t", "callbacks": "t", "futures": "t", "tasks": "t", "jobs": "t", "busy": "d", "poll": "d",
             **{f"{name}_{quantile}": "d" for name in ("lag", "duration") for quantile in ("p50", "p90", "p99", "max")}})
         self.assertEqual(types(reply.get_child_value(1)), STATE)
 

@@ -177,7 +177,7 @@ check_registry (LoopRegistry *registry)
 static gpointer
 list_objects (gpointer data)
 {
-  static const char *const kinds[] = { "transports", "servers", "futures", "watches" };
+  static const char *const kinds[] = { "transports", "servers", "futures", "watches", "tasks", "awaits" };
   Fixture *f = data;
   LoopRowPage *page = g_new0 (LoopRowPage, 1);
 

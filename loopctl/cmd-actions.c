@@ -17,8 +17,10 @@ get_method (const char *command)
     const char *command;
     const char *method;
   } methods[] = {
-    { "cancel", "Cancel" },        { "close_server", "CloseServer" }, { "start_serving", "StartServer" },
-    { "close", "CloseTransport" }, { "abort", "AbortTransport" },
+    { "close_server", "CloseServer" },
+    { "start_serving", "StartServer" },
+    { "close", "CloseTransport" },
+    { "abort", "AbortTransport" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (methods); i++)
@@ -37,6 +39,21 @@ ctl_run_id_action (CtlSession *session, const CtlCommand *command, CtlArguments 
 
   return ctl_words_parse_id (ctl_arguments_get (arguments, 0), &id, error) &&
          ctl_outcome_call (session, get_method (command->name), g_variant_new ("(t)", id), error);
+}
+
+/* Those that are older know of no messages. */
+gboolean
+ctl_run_cancel (CtlSession *session, const CtlCommand *command, CtlArguments *arguments, GError **error)
+{
+  g_autofree char *message = g_strjoinv (" ", (char **) arguments->words->pdata + 1);
+  guint64 id;
+
+  if (!ctl_words_parse_id (ctl_arguments_get (arguments, 0), &id, error))
+    return FALSE;
+  if (*message == '\0')
+    return ctl_outcome_call (session, "Cancel", g_variant_new ("(t)", id), error);
+
+  return ctl_outcome_call (session, "CancelWithMessage", g_variant_new ("(ts)", id, message), error);
 }
 
 /* When the loop stops the program may end, and be gone before it has answered. */

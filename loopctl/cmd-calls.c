@@ -10,7 +10,7 @@
 #include <glib/gi18n.h>
 #include <inttypes.h>
 
-/* call_soon, call_later, call_at, create_server and create_connection: what only a host does. */
+/* call_soon, create_task, create_server and so on: what only a host does. */
 
 /* Prints the id that came of it: alone where programs read it. */
 static void
@@ -65,6 +65,18 @@ ctl_run_call_later (CtlSession *session, const CtlCommand *command, CtlArguments
     return FALSE;
 
   return call (session, method, "timer", g_variant_new ("(d^as)", seconds, arguments->words->pdata + 1), error);
+}
+
+gboolean
+ctl_run_create_task (CtlSession *session, const CtlCommand *command, CtlArguments *arguments, GError **error)
+{
+  return call (session, "CreateTask", "task", g_variant_new ("(^as)", arguments->words->pdata), error);
+}
+
+gboolean
+ctl_run_run_in_executor (CtlSession *session, const CtlCommand *command, CtlArguments *arguments, GError **error)
+{
+  return call (session, "RunInExecutor", "future", g_variant_new ("(^as)", arguments->words->pdata), error);
 }
 
 static gboolean

@@ -20,12 +20,14 @@ typedef enum
 {
   CTL_COMPLETE_NOTHING,
   CTL_COMPLETE_COMMAND,
-  CTL_COMPLETE_CALL, /* ids of handles, timers and futures */
+  CTL_COMPLETE_CALL, /* ids of handles, timers, futures and tasks */
+  CTL_COMPLETE_TASK,
   CTL_COMPLETE_SERVER,
   CTL_COMPLETE_TRANSPORT,
   CTL_COMPLETE_LOOP,
   CTL_COMPLETE_ON_OFF,
   CTL_COMPLETE_ACTION,
+  CTL_COMPLETE_TASK_ACTION,
   CTL_COMPLETE_SERVICE,
 } CtlComplete;
 

@@ -13,15 +13,19 @@ G_BEGIN_DECLS
 
 CTL_DECLARE_COMMAND (ctl_run_ls)
 CTL_DECLARE_COMMAND (ctl_run_view)
+CTL_DECLARE_COMMAND (ctl_run_tree)
 CTL_DECLARE_COMMAND (ctl_run_loops)
 CTL_DECLARE_COMMAND (ctl_run_loop)
 CTL_DECLARE_COMMAND (ctl_run_metrics)
+CTL_DECLARE_COMMAND (ctl_run_cancel)
 CTL_DECLARE_COMMAND (ctl_run_id_action)
 CTL_DECLARE_COMMAND (ctl_run_stop)
 CTL_DECLARE_COMMAND (ctl_run_debug)
 CTL_DECLARE_COMMAND (ctl_run_slow_callback_duration)
 CTL_DECLARE_COMMAND (ctl_run_call_soon)
 CTL_DECLARE_COMMAND (ctl_run_call_later)
+CTL_DECLARE_COMMAND (ctl_run_create_task)
+CTL_DECLARE_COMMAND (ctl_run_run_in_executor)
 CTL_DECLARE_COMMAND (ctl_run_create_server)
 CTL_DECLARE_COMMAND (ctl_run_create_connection)
 CTL_DECLARE_COMMAND (ctl_run_watch)
@@ -35,5 +39,10 @@ extern const char *const ctl_columns_watches[];
 extern const char *const ctl_columns_transports[];
 extern const char *const ctl_columns_servers[];
 extern const char *const ctl_columns_futures[];
+extern const char *const ctl_columns_tasks[];
+extern const char *const ctl_columns_fibers[];
+extern const char *const ctl_columns_executors[];
+extern const char *const ctl_columns_jobs[];
+extern const char *const ctl_columns_signals[];
 
 G_END_DECLS

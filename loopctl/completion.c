@@ -113,6 +113,7 @@ propose_kind (Completer *self, CtlComplete kind)
 {
   static const char *const on_off[] = { "on", "off", NULL };
   static const char *const actions[] = { "echo", "sleep", "stop", NULL };
+  static const char *const task_actions[] = { "sleep", "wait", NULL };
   static const char *const services[] = { "echo", "discard", NULL };
 
   switch (kind)
@@ -126,6 +127,10 @@ propose_kind (Completer *self, CtlComplete kind)
       propose_ids (self, "handles");
       propose_ids (self, "timers");
       propose_ids (self, "futures");
+      propose_ids (self, "tasks");
+      return;
+    case CTL_COMPLETE_TASK:
+      propose_ids (self, "tasks");
       return;
     case CTL_COMPLETE_SERVER:
       propose_ids (self, "servers");
@@ -142,6 +147,9 @@ propose_kind (Completer *self, CtlComplete kind)
     case CTL_COMPLETE_ACTION:
       propose_words (self, actions);
       return;
+    case CTL_COMPLETE_TASK_ACTION:
+      propose_words (self, task_actions);
+      return;
     case CTL_COMPLETE_SERVICE:
       propose_words (self, services);
       return;
@@ -153,10 +161,12 @@ propose_kind (Completer *self, CtlComplete kind)
 static gboolean
 is_sortable (const char *column)
 {
-  static const char *const texts[] = { "name",     "kind",    "state",   "events",  "peer",
-                                       "protocol", "address", "reading", "seconds", NULL };
+  static const char *const others[] = { "name",      "kind",    "state",    "events",     "peer",         "protocol",
+                                        "address",   "reading", "seconds",  "waiter",     "cancelled_by", "canceller",
+                                        "coroutine", "awaits",  "awaited",  "stack_used", "stack_size",   "function",
+                                        "executor",  "signal",  "callback", NULL };
 
-  return !g_strv_contains (texts, column);
+  return !g_strv_contains (others, column);
 }
 
 static void

@@ -4,6 +4,7 @@
 
 #include "host.h"
 
+#include <gmodule.h>
 #include <math.h>
 
 /* What a host can be asked to call: echo, sleep and stop. */
@@ -129,6 +130,21 @@ ctl_action_run (gpointer data)
   CtlAction *self = data;
 
   self->run (self);
+}
+
+/* For an executor, among whose jobs its name is shown. Only the loop's own thread may stop that. */
+G_MODULE_EXPORT gboolean
+ctl_action_run_in_thread (GValue *result, gpointer data, GError **error)
+{
+  CtlAction *self = data;
+  LoopEventLoop *loop = self->host->loop;
+
+  if (self->run == run_stop)
+    return loop_event_loop_call_soon_threadsafe (loop, (LoopCallback) loop_event_loop_stop, loop, NULL, NULL, error);
+
+  self->run (self);
+
+  return TRUE;
 }
 
 /* Returns: an interned string */

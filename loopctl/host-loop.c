@@ -25,6 +25,11 @@ loop_thread (gpointer data)
   CtlHost *self = data;
 
   loop_event_loop_run_forever (self->loop);
+  g_mutex_lock (&self->mutex);
+  self->is_ending = TRUE;
+  g_cond_broadcast (&self->ending);
+  g_mutex_unlock (&self->mutex);
+  ctl_host_end_work (self);
   /* Stopped by a client, say: then there is nothing left to serve. */
   g_main_context_invoke (NULL, quit_service, self);
 

@@ -34,6 +34,16 @@ static const char introspection_xml[] = "<node>"
                                         "      <arg name='id' type='t' direction='out'/>"
                                         "      <arg name='state' type='a{sv}' direction='out'/>"
                                         "    </method>"
+                                        "    <method name='CreateTask'>"
+                                        "      <arg name='action' type='as' direction='in'/>"
+                                        "      <arg name='id' type='t' direction='out'/>"
+                                        "      <arg name='state' type='a{sv}' direction='out'/>"
+                                        "    </method>"
+                                        "    <method name='RunInExecutor'>"
+                                        "      <arg name='action' type='as' direction='in'/>"
+                                        "      <arg name='id' type='t' direction='out'/>"
+                                        "      <arg name='state' type='a{sv}' direction='out'/>"
+                                        "    </method>"
                                         "    <method name='CreateServer'>"
                                         "      <arg name='host' type='s' direction='in'/>"
                                         "      <arg name='port' type='q' direction='in'/>"
@@ -70,6 +80,7 @@ typedef struct
   void (*perform) (gpointer request);
 
   CtlAction *action;
+  CtlWork *work;
   double seconds;
   char *peer;
   guint16 port;
@@ -120,6 +131,8 @@ request_unref (gpointer data)
     request_fail (self);
   if (self->action != NULL)
     ctl_action_free (self->action);
+  if (self->work != NULL)
+    ctl_work_free (self->work);
   g_clear_error (&self->error);
   g_main_context_unref (self->context);
   g_clear_pointer (&self->deadline, g_source_unref);
@@ -285,6 +298,26 @@ perform_call_soon (gpointer data)
   request_done (self);
 }
 
+static void
+perform_create_task (gpointer data)
+{
+  Request *self = data;
+
+  self->id = ctl_work_spawn (g_steal_pointer (&self->work), &self->error);
+  request_done (self);
+}
+
+static void
+perform_run_in_executor (gpointer data)
+{
+  Request *self = data;
+  g_autoptr (LoopFuture) future = loop_event_loop_run_in_executor (self->host->loop, NULL, ctl_action_run_in_thread,
+                                                                   g_steal_pointer (&self->action), ctl_action_free);
+
+  self->id = loop_future_get_id (future);
+  request_done (self);
+}
+
 /* A loop that is busy takes a handle at once, to run it later. It is named before it can run. */
 static gboolean
 call_soon_if_busy (Request *self)
@@ -318,13 +351,22 @@ static gboolean
 request_parse (Request *self, GError **error)
 {
   GVariant *parameters = g_dbus_method_invocation_get_parameters (self->invocation);
+  const char *method = g_dbus_method_invocation_get_method_name (self->invocation);
   g_auto (GStrv) words = NULL;
   const char *service;
+
+  if (g_str_equal (method, "CreateTask"))
+    {
+      g_variant_get (parameters, "(^as)", &words);
+      self->perform = perform_create_task;
+      self->work = ctl_work_new (self->host, (const char *const *) words, error);
+      return self->work != NULL;
+    }
 
   if (g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(as)")))
     {
       g_variant_get (parameters, "(^as)", &words);
-      self->perform = perform_call_soon;
+      self->perform = g_str_equal (method, "CallSoon") ? perform_call_soon : perform_run_in_executor;
       self->action = ctl_action_new (self->host, (const char *const *) words, error);
       return self->action != NULL;
     }

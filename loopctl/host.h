@@ -37,6 +37,17 @@ void ctl_action_free (gpointer data);
 void ctl_action_run (gpointer data);
 const char *ctl_action_get_name (CtlAction *self);
 
+gboolean ctl_action_run_in_thread (GValue *result, gpointer action, GError **error);
+
+/* What a task is to do. */
+typedef struct _CtlWork CtlWork;
+
+CtlWork *ctl_work_new (CtlHost *host, const char *const *words, GError **error);
+void ctl_work_free (gpointer work);
+gboolean ctl_work_run (GValue *result, gpointer work, GError **error);
+guint64 ctl_work_spawn (CtlWork *self, GError **error);
+void ctl_host_end_work (CtlHost *self);
+
 /* Returns: NULL when there is no such service */
 LoopProtocolFactory ctl_service_find (const char *name);
 

@@ -190,14 +190,39 @@ append_line (GString *out, gpointer *cells, const Layout *layouts, guint n, int 
   ctl_text_append_fitted (out, line->str, MIN (width, ctl_text_get_width (line->str)), CTL_ALIGN_LEFT);
 }
 
+/* What no row has would only take room. */
+static void
+drop_empty_columns (CtlTable *self)
+{
+  for (guint column = 0; column < self->names->len;)
+    {
+      gboolean is_used = self->rows->len == 0;
+
+      for (guint row = 0; row < self->rows->len && !is_used; row++)
+        {
+          g_autoptr (GVariant) value = g_variant_lookup_value (g_ptr_array_index (self->rows, row),
+                                                               g_ptr_array_index (self->names, column), NULL);
+
+          is_used = value != NULL;
+        }
+
+      if (is_used)
+        column++;
+      else
+        g_ptr_array_remove_index (self->names, column);
+    }
+}
+
 static void
 print_aligned (CtlTable *self, CtlOutput *output)
 {
-  guint n = self->names->len;
+  guint n;
   g_autoptr (GPtrArray) cells = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GArray) layouts = NULL;
   g_autoptr (GString) heading = g_string_new (NULL);
 
+  drop_empty_columns (self);
+  n = self->names->len;
   for (guint row = 0; row < self->rows->len; row++)
     {
       for (guint column = 0; column < n; column++)

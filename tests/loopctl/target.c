@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * A program to look at: target [timers=N] [block=SECONDS] [loops=N].
+ * A program to look at: target [timers=N] [block=SECONDS] [loops=N] [cycle=N] [chain=N].
  *
  * It serves TCP echo, prints its pid and the port, and runs until it is killed. "block" has a
- * callback sleep a moment after that; "timers" are pending for an hour.
+ * callback sleep a moment after that; "timers" are pending for an hour. The tasks of a "cycle" wait
+ * for each other, those of a "chain" each for the one before, and the first for a future.
  */
 
 #include <libloop/loop.h>
@@ -58,6 +59,33 @@ serve (LoopEventLoop *loop)
   return g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address));
 }
 
+static gboolean
+wait_for_other (GValue *result, gpointer user_data, GError **error)
+{
+  LoopFuture **other = user_data;
+
+  return loop_await (*other, error);
+}
+
+/* Each task waits for the one before, and the first for @other, or else for the last. */
+static void
+add_tasks (LoopEventLoop *loop, guint64 n, LoopFuture *other, const char *name)
+{
+  LoopFuture **futures = g_new0 (LoopFuture *, n + 1);
+
+  futures[0] = other;
+  for (guint64 i = 0; i < n; i++)
+    {
+      LoopTask *task = loop_event_loop_spawn (loop, wait_for_other, &futures[i], NULL);
+      g_autofree char *task_name = g_strdup_printf ("%s-%u", name, (guint) i);
+
+      loop_task_set_name (task, task_name);
+      futures[i + 1] = LOOP_FUTURE (task);
+    }
+  if (other == NULL)
+    futures[0] = futures[n];
+}
+
 static guint64
 get_argument (char **argv, const char *name)
 {
@@ -84,6 +112,9 @@ main (int argc, char **argv)
   for (guint64 i = 0; i < n_timers; i++)
     loop_timer_handle_set_name (
         loop_event_loop_call_later (loop, 3600 + (double) (n_timers - i), do_nothing, NULL, NULL), "hourly");
+
+  add_tasks (loop, get_argument (argv, "cycle="), NULL, "cycle");
+  add_tasks (loop, get_argument (argv, "chain="), loop_event_loop_create_future (loop), "chain");
 
   block_seconds = (double) get_argument (argv, "block=");
   if (block_seconds > 0)

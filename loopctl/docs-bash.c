@@ -53,13 +53,15 @@ static const char script_tail[] =
     "    -*) words=$(_loopctl_options \"$command\") ;;\n"
     "    *)\n"
     "      [ \"$COMP_CWORD\" -ne \"$first\" ] || case $(_loopctl_options \"$command-argument\") in\n"
-    "      call) words=$(for i in handles timers futures; do loopctl \"$target\" $i 2>/dev/null | tail -n +2; done | cut -f 1) ;;\n"
+    "      call) words=$(for i in handles timers futures tasks; do loopctl \"$target\" $i 2>/dev/null | tail -n +2; done | cut -f 1) ;;\n"
+    "      task) words=$(loopctl \"$target\" tasks 2>/dev/null | tail -n +2 | cut -f 1) ;;\n"
     "      server) words=$(loopctl \"$target\" servers 2>/dev/null | tail -n +2 | cut -f 1) ;;\n"
     "      transport) words=$(loopctl \"$target\" transports 2>/dev/null | tail -n +2 | cut -f 1) ;;\n"
     "      loop) words=$(loopctl \"$target\" loops 2>/dev/null | tail -n +2 | cut -f 1) ;;\n"
     "      command) words=$(_loopctl_options commands) ;;\n"
     "      on-off) words='on off' ;;\n"
     "      action) words='echo sleep stop' ;;\n"
+    "      task-action) words='sleep wait' ;;\n"
     "      esac ;;\n"
     "    esac ;;\n"
     "  esac\n"
@@ -102,9 +104,10 @@ static void
 append_argument_kind (GString *out, const CtlCommand *command)
 {
   static const char *const kinds[] = {
-    [CTL_COMPLETE_COMMAND] = "command",     [CTL_COMPLETE_CALL] = "call",  [CTL_COMPLETE_SERVER] = "server",
-    [CTL_COMPLETE_TRANSPORT] = "transport", [CTL_COMPLETE_LOOP] = "loop",  [CTL_COMPLETE_ON_OFF] = "on-off",
-    [CTL_COMPLETE_ACTION] = "action",       [CTL_COMPLETE_SERVICE] = NULL,
+    [CTL_COMPLETE_COMMAND] = "command",         [CTL_COMPLETE_CALL] = "call",  [CTL_COMPLETE_SERVER] = "server",
+    [CTL_COMPLETE_TRANSPORT] = "transport",     [CTL_COMPLETE_LOOP] = "loop",  [CTL_COMPLETE_ON_OFF] = "on-off",
+    [CTL_COMPLETE_ACTION] = "action",           [CTL_COMPLETE_SERVICE] = NULL, [CTL_COMPLETE_TASK] = "task",
+    [CTL_COMPLETE_TASK_ACTION] = "task-action",
   };
   g_autofree char *name = g_strdup_printf ("%s-argument", command->name);
 

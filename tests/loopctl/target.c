@@ -114,7 +114,8 @@ main (int argc, char **argv)
         loop_event_loop_call_later (loop, 3600 + (double) (n_timers - i), do_nothing, NULL, NULL), "hourly");
 
   add_tasks (loop, get_argument (argv, "cycle="), NULL, "cycle");
-  add_tasks (loop, get_argument (argv, "chain="), loop_event_loop_create_future (loop), "chain");
+  if (get_argument (argv, "chain=") > 0)
+    add_tasks (loop, get_argument (argv, "chain="), loop_event_loop_create_future (loop), "chain");
 
   block_seconds = (double) get_argument (argv, "block=");
   if (block_seconds > 0)

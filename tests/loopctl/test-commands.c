@@ -70,8 +70,9 @@ START_TEST (test_check)
 
   assert_check ("timer", "*“timer”*Did you mean “timers”*");
   assert_check ("xyzzy", "*“xyzzy”*“help”*");
-  assert_check ("cancel", "Usage: cancel ID");
-  assert_check ("cancel 1 2", "Usage: cancel ID");
+  assert_check ("cancel", "Usage: cancel ID [MESSAGE…]");
+  assert_check ("cancel 1 why not", NULL);
+  assert_check ("close 1 2", "Usage: close ID");
   assert_check ("stop now", "stop takes no arguments");
   assert_check ("timers --limit", "--limit needs a value*");
   assert_check ("timers --limit=0", "*not a number of rows");

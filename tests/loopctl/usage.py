@@ -108,11 +108,14 @@ class TestUsage(program.TestCase):
         self.assertEqual(self.complete("loopctl help tim"), ["timers"])
 
     def test_bash_completion_of_what_lives(self):
-        pid, _ = self.start_target("timers=2")
+        pid, _ = self.start_target("timers=2", "cycle=2")
         self.assertIn(str(pid), self.complete("loopctl "))
         self.assertIn("target", self.complete("loopctl t"))
-        ids = [row["id"] for row in self.loopctl(pid, "timers").rows]
-        self.assertEqual(sorted(self.complete(f"loopctl {pid} cancel ")), sorted(ids))
+        timers = [row["id"] for row in self.loopctl(pid, "timers").rows]
+        tasks = [row["id"] for row in self.loopctl(pid, "tasks").rows]
+        self.assertEqual(sorted(self.complete(f"loopctl {pid} cancel ")), sorted(timers + tasks))
+        self.assertEqual(sorted(self.complete(f"loopctl {pid} tree ")), sorted(tasks))
+        self.assertEqual(sorted(self.complete(f"loopctl {pid} create_task ")), ["sleep", "wait"])
 
     def test_german(self):
         locales = subprocess.run(["locale", "-a"], text=True, capture_output=True).stdout.split()

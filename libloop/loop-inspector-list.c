@@ -140,6 +140,7 @@ loop_inspector_list (guint64 loop_id, GVariant *parameters, GError **error)
           return NULL;
         }
 
+      /* The hold is over: what is known elsewhere of an object may be looked up by its id from here on. */
       loop_row_page_sort (page);
       for (i = 0; i < page->n_rows && n_rows < limit; i++)
         {

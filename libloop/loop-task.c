@@ -43,7 +43,7 @@ schedule_step (LoopTask *self)
 static void
 set_waiter (LoopTask *self, LoopFuture *waiter, guint64 callback)
 {
-  LoopEventLoop *loop = LOOP_FUTURE (self)->loop;
+  LoopEventLoop *loop = self->parent_instance.loop;
   LoopFuture *previous;
 
   loop_event_loop_enter (loop);
@@ -59,7 +59,7 @@ set_waiter (LoopTask *self, LoopFuture *waiter, guint64 callback)
 static LoopCoroutine *
 steal_coroutine (LoopTask *self)
 {
-  LoopEventLoop *loop = LOOP_FUTURE (self)->loop;
+  LoopEventLoop *loop = self->parent_instance.loop;
   LoopCoroutine *coroutine;
 
   loop_close_hook_remove (&self->close_hook);
@@ -72,16 +72,31 @@ steal_coroutine (LoopTask *self)
 
 /* Returns: (nullable): the task that was the current one */
 static LoopTask *
-set_current (LoopEventLoop *loop, LoopTask *task)
+begin_step (LoopTask *self)
 {
-  LoopTask *previous;
+  LoopEventLoop *loop = self->parent_instance.loop;
+  LoopFuture *waiter;
+  LoopTask *outer;
 
   loop_event_loop_enter (loop);
-  previous = loop->current_task;
-  loop->current_task = task;
+  waiter = g_steal_pointer (&self->waiter);
+  outer = loop->current_task;
+  loop->current_task = self;
   loop_event_loop_leave (loop);
 
-  return previous;
+  self->waiter_callback = 0;
+  if (waiter != NULL)
+    g_object_unref (waiter);
+
+  return outer;
+}
+
+static void
+end_step (LoopEventLoop *loop, LoopTask *outer)
+{
+  loop_event_loop_enter (loop);
+  loop->current_task = outer;
+  loop_event_loop_leave (loop);
 }
 
 /* What the task waited for is done. The coroutine looks itself at how. */
@@ -186,14 +201,13 @@ step (LoopTask *self, const GError *exception)
       if (self->waiter != NULL && !loop_future_is_pending (self->waiter))
         loop_future_give_back (self->waiter);
     }
-  set_waiter (self, NULL, 0);
 
-  outer = set_current (loop, self);
+  outer = begin_step (self);
   if (exception != NULL)
     status = self->iface->throw_exception (self->coroutine, exception, &awaited, &result, &error);
   else
     status = self->iface->send (self->coroutine, &awaited, &result, &error);
-  set_current (loop, outer);
+  end_step (loop, outer);
 
   switch (status)
     {
@@ -224,7 +238,7 @@ step (LoopTask *self, const GError *exception)
 static void
 set_n_cancels (LoopTask *self, guint n_cancels)
 {
-  LoopEventLoop *loop = LOOP_FUTURE (self)->loop;
+  LoopEventLoop *loop = self->parent_instance.loop;
 
   loop_event_loop_enter (loop);
   self->n_cancels = n_cancels;
@@ -304,8 +318,8 @@ loop_task_dispose (GObject *object)
   LoopTask *self = LOOP_TASK (object);
   LoopFuture *base = LOOP_FUTURE (object);
 
-  /* First this: whatever thread it is, an inspector may be looking. */
-  if (base->loop != NULL)
+  /* First this: whatever thread it is, an inspector may be looking at the coroutine. */
+  if (self->coroutine != NULL)
     loop_event_loop_unregister (base->loop, base->kind, &base->node);
 
   if (self->coroutine != NULL && loop_event_loop_is_elsewhere (base->loop))

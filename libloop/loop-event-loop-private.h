@@ -164,6 +164,8 @@ void loop_event_loop_drain_incoming (LoopEventLoop *self);
 G_GNUC_INTERNAL
 void loop_event_loop_dispatch (LoopEventLoop *self);
 G_GNUC_INTERNAL
+void loop_event_loop_stamp_end_of_poll (LoopEventLoop *self);
+G_GNUC_INTERNAL
 gboolean loop_event_loop_has_work (LoopEventLoop *self);
 G_GNUC_INTERNAL
 GSource *loop_source_new (LoopEventLoop *self);

@@ -28,6 +28,7 @@ G_BEGIN_DECLS
  * @LOOP_ERROR_QUEUE_EMPTY: the queue has no item
  * @LOOP_ERROR_QUEUE_FULL: the queue has no room for another item
  * @LOOP_ERROR_QUEUE_SHUT_DOWN: the queue was shut down
+ * @LOOP_ERROR_FORKED: the loop belongs to the parent process
  *
  * Error codes in the %LOOP_ERROR domain.
  */
@@ -45,6 +46,7 @@ typedef enum
   LOOP_ERROR_QUEUE_EMPTY,
   LOOP_ERROR_QUEUE_FULL,
   LOOP_ERROR_QUEUE_SHUT_DOWN,
+  LOOP_ERROR_FORKED,
 } LoopError;
 
 LOOP_AVAILABLE_IN_1_0

@@ -308,7 +308,7 @@ loop_event_loop_call_soon_threadsafe (LoopEventLoop *self,
     return TRUE;
 
   loop_destroy_user_data (user_data, notify);
-  g_set_error_literal (error, LOOP_ERROR, LOOP_ERROR_CLOSED, "The event loop is closed");
+  loop_event_loop_set_closed_error (self, error);
 
   return FALSE;
 }

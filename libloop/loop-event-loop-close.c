@@ -17,7 +17,7 @@ loop_event_loop_is_closed (LoopEventLoop *self)
 {
   g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), TRUE);
 
-  return self->is_closed;
+  return self->is_closed && !self->is_forked;
 }
 
 static void
@@ -108,6 +108,8 @@ loop_close_hook_remove (LoopCloseHook *hook)
  * Closes the loop, which must not be running. Callbacks that are pending will not run;
  * their `user_data` is destroyed. Transports and servers that are still open are closed
  * without a word to their protocols. Closing is final, and closing again does nothing.
+ * In a child process the copy of its parent's loop may be closed; the parent does not
+ * notice.
  *
  * Returns: %TRUE, or %FALSE with %LOOP_ERROR_RUNNING if the loop is running
  */
@@ -119,7 +121,7 @@ loop_event_loop_close_full (LoopEventLoop *self, GError **error)
   g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  if (self->is_closed)
+  if (self->is_closed && !self->is_forked)
     return TRUE;
 
   if (loop_event_loop_is_running (self))
@@ -132,6 +134,8 @@ loop_event_loop_close_full (LoopEventLoop *self, GError **error)
 
   loop_event_loop_enter (self);
   self->is_closed = TRUE;
+  if (self->is_forked)
+    self->is_forked = FALSE;
   batch = loop_incoming_close (self->incoming);
   if (batch != NULL)
     loop_ready_queue_push (&self->ready, &batch->item);

@@ -101,7 +101,9 @@ struct _LoopEventLoop
   gboolean read_buffer_in_use;
 
   /* Whole bytes: they are set and read all the time. */
-  guint8 is_closed;
+  guint8 is_closed; /* takes nothing any more: it was closed, or left to the parent process */
+  guint8 is_forked; /* the copy of a parent's loop that a child has, until it is closed */
+  guint8 is_held;   /* its guard, while the process forks */
   guint8 is_running;
   guint8 is_stopping;
   guint8 is_iterating; /* run_forever drives the context, not somebody's main loop */
@@ -116,7 +118,7 @@ struct _LoopEventLoop
 G_GNUC_INTERNAL
 extern int loop_event_loop_n_observers;
 
-/* Called before the first loop is made; set by the layer of the inspector. */
+/* Called before the first loop of the process is made; set by the layer of the inspector. */
 G_GNUC_INTERNAL
 extern void (*loop_event_loop_first_made) (void);
 
@@ -132,6 +134,15 @@ LoopEventLoop *loop_event_loop_enter_running (LoopEventLoop *self);
 G_GNUC_INTERNAL
 void loop_event_loop_leave_running (LoopEventLoop *previous);
 
+G_GNUC_INTERNAL
+void loop_event_loop_announce (void);
+G_GNUC_INTERNAL
+void loop_event_loop_list (LoopEventLoop *self);
+G_GNUC_INTERNAL
+void loop_event_loop_unlist (LoopEventLoop *self);
+
+G_GNUC_INTERNAL
+void loop_event_loop_set_closed_error (LoopEventLoop *self, GError **error);
 G_GNUC_INTERNAL
 gboolean loop_event_loop_check_open (LoopEventLoop *self, GError **error);
 G_GNUC_INTERNAL
@@ -169,6 +180,8 @@ G_GNUC_INTERNAL
 gboolean loop_event_loop_has_work (LoopEventLoop *self);
 G_GNUC_INTERNAL
 GSource *loop_source_new (LoopEventLoop *self);
+G_GNUC_INTERNAL
+void loop_source_abandon (GSource *source);
 G_GNUC_INTERNAL
 void loop_event_loop_unref_later (LoopEventLoop *self, gpointer object);
 G_GNUC_INTERNAL

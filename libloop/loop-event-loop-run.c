@@ -328,7 +328,8 @@ begin_run (LoopEventLoop *self, GError **error)
  *
  * Returns: %TRUE once the loop was stopped; %FALSE with %LOOP_ERROR_CLOSED,
  *   with %LOOP_ERROR_RUNNING if this or another loop is running on this thread or the
- *   context is in use by another thread, or with an I/O error
+ *   context is in use by another thread, with %LOOP_ERROR_FORKED in a child process, or
+ *   with an I/O error
  */
 gboolean
 loop_event_loop_run_forever_full (LoopEventLoop *self, GError **error)
@@ -353,7 +354,8 @@ loop_event_loop_run_forever_full (LoopEventLoop *self, GError **error)
   loop_event_loop_leave (self);
 
   timer_slack = set_timer_slack (1);
-  success = run (self, error);
+  /* In the child of a callback that forked, the loop is not one that can be used. */
+  success = run (self, error) && loop_event_loop_check_open (self, error);
   set_timer_slack (timer_slack);
 
   loop_event_loop_enter (self);

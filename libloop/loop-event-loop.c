@@ -23,6 +23,14 @@
  * thread that runs it. Before it runs and after it has stopped, any one thread may call
  * them. In debug mode a call from the wrong thread is an error.
  *
+ * A loop belongs to the process that made it. In the child of a fork its copy takes no
+ * calls and does not run: both fail with %LOOP_ERROR_FORKED, and so does, once the callback
+ * has returned, the [method@EventLoop.run_forever] in one of whose callbacks the process
+ * forked. Nothing of it reaches the parent. The copy is to be closed, and a child that wants
+ * a loop makes one, on a main context of its own: main contexts that it has from its parent
+ * share their wakeups with it, and GLib's threads, on which `GTask` and GDBus rely, are not
+ * there. Fork on the thread that runs the loop, or while it does not run.
+ *
  * Time is measured in seconds, on the monotonic clock of [method@EventLoop.time].
  */
 
@@ -40,12 +48,6 @@ enum
 static GParamSpec *properties[N_PROPS];
 
 G_DEFINE_FINAL_TYPE (LoopEventLoop, loop_event_loop, G_TYPE_OBJECT)
-
-int loop_event_loop_n_observers;
-void (*loop_event_loop_first_made) (void);
-
-static GMutex all_loops_mutex;
-static GPtrArray *all_loops;
 
 static __thread LoopEventLoop *running_loop __attribute__ ((tls_model ("initial-exec")));
 
@@ -70,36 +72,6 @@ void
 loop_event_loop_leave_running (LoopEventLoop *previous)
 {
   running_loop = previous;
-}
-
-void
-loop_event_loop_foreach (LoopEventLoopFunc function, gpointer user_data)
-{
-  g_mutex_lock (&all_loops_mutex);
-  for (guint i = 0; all_loops != NULL && i < all_loops->len; i++)
-    function (g_ptr_array_index (all_loops, i), user_data);
-  g_mutex_unlock (&all_loops_mutex);
-}
-
-static void
-list_loop (LoopEventLoop *self)
-{
-  g_mutex_lock (&all_loops_mutex);
-  if (all_loops == NULL)
-    all_loops = g_ptr_array_new ();
-  g_ptr_array_add (all_loops, self);
-  g_mutex_unlock (&all_loops_mutex);
-}
-
-static void
-unlist_loop (LoopEventLoop *self)
-{
-  g_mutex_lock (&all_loops_mutex);
-  if (all_loops != NULL)
-    g_ptr_array_remove (all_loops, self);
-  if (all_loops != NULL && all_loops->len == 0)
-    g_clear_pointer (&all_loops, g_ptr_array_unref);
-  g_mutex_unlock (&all_loops_mutex);
 }
 
 /* Learns which descriptor an empty context wakes itself up with. */
@@ -166,18 +138,12 @@ set_up (LoopEventLoop *self, GError **error)
 static void
 loop_event_loop_constructed (GObject *object)
 {
-  static gsize first_made;
   LoopEventLoop *self = LOOP_EVENT_LOOP (object);
   g_autoptr (GError) error = NULL;
 
   G_OBJECT_CLASS (loop_event_loop_parent_class)->constructed (object);
 
-  if (g_once_init_enter (&first_made))
-    {
-      if (loop_event_loop_first_made != NULL)
-        loop_event_loop_first_made ();
-      g_once_init_leave (&first_made, 1);
-    }
+  loop_event_loop_announce ();
 
   if (set_up (self, &error))
     {
@@ -195,7 +161,7 @@ loop_event_loop_constructed (GObject *object)
       self->is_closed = TRUE;
     }
 
-  list_loop (self);
+  loop_event_loop_list (self);
 }
 
 static void
@@ -203,10 +169,10 @@ loop_event_loop_dispose (GObject *object)
 {
   LoopEventLoop *self = LOOP_EVENT_LOOP (object);
 
-  if (!self->is_closed)
+  if (!self->is_closed || self->is_forked)
     loop_event_loop_close (self);
 
-  unlist_loop (self);
+  loop_event_loop_unlist (self);
 
   G_OBJECT_CLASS (loop_event_loop_parent_class)->dispose (object);
 }
@@ -467,9 +433,20 @@ loop_event_loop_check_open (LoopEventLoop *self, GError **error)
   if (G_LIKELY (!self->is_closed))
     return TRUE;
 
-  g_set_error_literal (error, LOOP_ERROR, LOOP_ERROR_CLOSED, "The event loop is closed");
+  loop_event_loop_set_closed_error (self, error);
 
   return FALSE;
+}
+
+/* Of a loop that takes no calls any more. On any thread. */
+void
+loop_event_loop_set_closed_error (LoopEventLoop *self, GError **error)
+{
+  if (self->is_forked)
+    g_set_error_literal (error, LOOP_ERROR, LOOP_ERROR_FORKED,
+                         "The event loop belongs to the parent process; a child process makes one of its own");
+  else
+    g_set_error_literal (error, LOOP_ERROR, LOOP_ERROR_CLOSED, "The event loop is closed");
 }
 
 gboolean

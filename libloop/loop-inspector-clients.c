@@ -135,6 +135,9 @@ client_closed (GDBusConnection *connection, gboolean remote_peer_vanished, GErro
   g_ptr_array_remove_fast (self->clients, connection);
 }
 
+/* Whether there ever was a client: GDBus then has a thread. */
+gboolean loop_inspector_has_served;
+
 /* Hands an authenticated client over to GDBus. Takes @fd. */
 static void
 serve_client (LoopInspector *self, int fd)
@@ -154,6 +157,7 @@ serve_client (LoopInspector *self, int fd)
 
   /* Without a flag for authentication, which is done, this neither blocks nor reads. */
   stream = g_socket_connection_factory_create_connection (socket);
+  __atomic_store_n (&loop_inspector_has_served, TRUE, __ATOMIC_RELAXED);
   connection = g_dbus_connection_new_sync (G_IO_STREAM (stream), NULL, G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
                                            NULL, NULL, &error);
 

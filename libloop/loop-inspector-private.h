@@ -63,6 +63,8 @@ void loop_inspector_listen (LoopInspector *self);
 G_GNUC_INTERNAL
 void loop_inspector_stop_listening (LoopInspector *self);
 G_GNUC_INTERNAL
+extern gboolean loop_inspector_has_served;
+G_GNUC_INTERNAL
 void loop_inspector_drop_clients (LoopInspector *self);
 G_GNUC_INTERNAL
 gboolean loop_inspector_export (LoopInspector *self, GDBusConnection *connection, GError **error);

@@ -32,6 +32,9 @@ G_DEFINE_ENUM_TYPE (LoopInspectorAccess,
 static GMutex the_inspector_mutex;
 static LoopInspector *the_inspector;
 
+/* The process forked when GDBus had its thread, which the child does not have and cannot start. */
+static gboolean is_served_by_parent;
+
 static void
 extension_free (gpointer data)
 {
@@ -145,9 +148,60 @@ register_types (void)
   g_io_stream_get_output_stream (G_IO_STREAM (stream));
 }
 
+static void
+lock_inspector (void)
+{
+  g_mutex_lock (&the_inspector_mutex);
+}
+
+static void
+unlock_inspector (void)
+{
+  g_mutex_unlock (&the_inspector_mutex);
+}
+
+/*
+ * The child of a fork has no thread of the inspector, and cannot know what that was doing:
+ * it leaves to its parent all but the descriptor.
+ */
+static void
+forget_inspector (void)
+{
+  LoopInspector *self = g_steal_pointer (&the_inspector);
+
+  if (self != NULL)
+    {
+      self->thread = NULL;
+      loop_inspector_socket_close (&self->socket);
+      loop_event_loop_n_observers--;
+    }
+
+  is_served_by_parent = __atomic_load_n (&loop_inspector_has_served, __ATOMIC_RELAXED);
+  unlock_inspector ();
+}
+
+static void
+watch_forks (void)
+{
+  static gsize is_watching;
+
+  if (g_once_init_enter (&is_watching))
+    {
+      pthread_atfork (lock_inspector, unlock_inspector, forget_inspector);
+      g_once_init_leave (&is_watching, 1);
+    }
+}
+
 static gboolean
 check_process (GError **error)
 {
+  if (is_served_by_parent)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                           "The child of a process that was inspected before it forked cannot be inspected");
+      return FALSE;
+    }
+
   if (getauxval (AT_SECURE) != 0)
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
@@ -171,12 +225,14 @@ check_process (GError **error)
  * @error: return location for an error
  *
  * Starts the inspector of this process, which listens on a socket in
- * `$XDG_RUNTIME_DIR/libloop`. If it is on already, it is left as it is.
+ * `$XDG_RUNTIME_DIR/libloop`. If it is on already, it is left as it is. The child of a fork
+ * may start one of its own.
  *
  * Returns: (transfer full): the inspector, which stays on until [method@Inspector.stop];
  *   or %NULL with %G_IO_ERROR_NOT_FOUND when XDG_RUNTIME_DIR is not set, with
  *   %G_IO_ERROR_PERMISSION_DENIED when the directory is not private or the process not
- *   dumpable, or with another I/O error
+ *   dumpable, with %G_IO_ERROR_NOT_SUPPORTED in the child of a process that had clients
+ *   before it forked, or with another I/O error
  */
 LoopInspector *
 loop_inspector_start (LoopInspectorAccess access, GError **error)
@@ -186,6 +242,7 @@ loop_inspector_start (LoopInspectorAccess access, GError **error)
 
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
+  watch_forks ();
   locker = g_mutex_locker_new (&the_inspector_mutex);
 
   if (the_inspector != NULL)

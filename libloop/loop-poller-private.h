@@ -96,6 +96,8 @@ typedef struct
 G_GNUC_INTERNAL
 gboolean loop_poller_init (LoopPoller *self, GError **error);
 G_GNUC_INTERNAL
+void loop_poller_abandon (LoopPoller *self, int other_fd);
+G_GNUC_INTERNAL
 void loop_poller_clear (LoopPoller *self);
 G_GNUC_INTERNAL
 gboolean loop_poller_add_internal (LoopPoller *self, int fd, guint32 events, GError **error);

@@ -73,6 +73,20 @@ loop_poller_init (LoopPoller *self, GError **error)
   return TRUE;
 }
 
+/*
+ * Lets go of the set and the timer, which in a child process are its parent's: nothing that
+ * happens to a watch reaches them any more. The number stays taken, by a duplicate of
+ * @other_fd, for a main context may have it among those that it polls.
+ */
+void
+loop_poller_abandon (LoopPoller *self, int other_fd)
+{
+  if (self->timer_fd >= 0)
+    close (self->timer_fd);
+  self->timer_fd = -1;
+  dup3 (other_fd, self->epoll_fd, O_CLOEXEC);
+}
+
 void
 loop_poller_clear (LoopPoller *self)
 {

@@ -62,7 +62,7 @@ source_prepare (GSource *source, int *timeout)
 
   *timeout = -1;
 
-  if (loop->is_iterating)
+  if (loop->is_iterating || loop->is_closed)
     return FALSE;
 
   loop_event_loop_enter (loop);
@@ -94,6 +94,9 @@ source_check (GSource *source)
   LoopSource *self = (LoopSource *) source;
   LoopEventLoop *loop = self->loop;
   gboolean has_work;
+
+  if (G_UNLIKELY (loop->is_closed))
+    return FALSE;
 
   if (loop->is_iterating)
     {
@@ -131,7 +134,8 @@ source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
   gint64 begun = self->begun;
 
   loop->is_skipping = FALSE;
-  loop_event_loop_dispatch (loop);
+  if (G_LIKELY (!loop->is_closed))
+    loop_event_loop_dispatch (loop);
   if (begun != 0)
     self->busy_ns += loop_clock_now () - begun;
   self->begun = 0;
@@ -140,6 +144,13 @@ source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
   g_object_unref (loop);
 
   return G_SOURCE_CONTINUE;
+}
+
+/* In a child process somebody may iterate the context still, but the descriptor is not for it. */
+void
+loop_source_abandon (GSource *source)
+{
+  ((LoopSource *) source)->fd.events = 0;
 }
 
 static GSourceFuncs source_funcs = { source_prepare, source_check, source_dispatch, NULL, NULL, NULL };

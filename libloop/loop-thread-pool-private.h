@@ -47,6 +47,8 @@ struct _LoopThreadPool
 {
   gatomicrefcount ref_count;
   guint64 id;
+  LoopThreadPool *prev_pool; /* of all in the process */
+  LoopThreadPool *next_pool;
   guint max_workers;
   gboolean may_spin;
   char *name_prefix;
@@ -66,6 +68,7 @@ struct _LoopThreadPool
   pthread_cond_t all_gone;
   LoopWorker *workers;  /* all that were ever started */
   LoopJobQueue waiters; /* jobs that are completed when no worker is left */
+  LoopJobQueue orphans; /* a parent process's: not to be done in this one */
   guint n_joiners;      /* threads that wait in a shutdown */
   GThread *last_gone;   /* not joined yet, but has joined those before */
 };

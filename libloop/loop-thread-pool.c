@@ -7,6 +7,10 @@
 /* The pool of which the calling thread is a worker. */
 static __thread LoopThreadPool *current_pool __attribute__ ((tls_model ("initial-exec")));
 
+/* All pools, for the child of a fork. */
+static pthread_mutex_t all_pools_mutex = PTHREAD_MUTEX_INITIALIZER;
+static LoopThreadPool *all_pools;
+
 #ifdef __GLIBC__
 #define MUTEX_TYPE PTHREAD_MUTEX_ADAPTIVE_NP
 #else
@@ -115,6 +119,15 @@ loop_thread_pool_unref (LoopThreadPool *self)
 
   g_assert (self->n_workers == 0 && self->queue.length == 0 && self->waiters.length == 0);
 
+  pthread_mutex_lock (&all_pools_mutex);
+  if (self->prev_pool != NULL)
+    self->prev_pool->next_pool = self->next_pool;
+  else
+    all_pools = self->next_pool;
+  if (self->next_pool != NULL)
+    self->next_pool->prev_pool = self->prev_pool;
+  pthread_mutex_unlock (&all_pools_mutex);
+
   for (LoopWorker *worker = self->workers; worker != NULL;)
     {
       LoopWorker *next = worker->next;
@@ -129,6 +142,70 @@ loop_thread_pool_unref (LoopThreadPool *self)
   pthread_mutex_destroy (&self->mutex);
   g_free (self->name_prefix);
   g_free (self);
+}
+
+/* --- The child of a fork, which has no workers ------------------------------------------------ */
+
+static void
+lock_pools (void)
+{
+  pthread_mutex_lock (&all_pools_mutex);
+  for (LoopThreadPool *pool = all_pools; pool != NULL; pool = pool->next_pool)
+    pthread_mutex_lock (&pool->mutex);
+}
+
+static void
+unlock_pools (void)
+{
+  for (LoopThreadPool *pool = all_pools; pool != NULL; pool = pool->next_pool)
+    pthread_mutex_unlock (&pool->mutex);
+  pthread_mutex_unlock (&all_pools_mutex);
+}
+
+/* They are in no queue that they could be withdrawn from. */
+static void
+make_orphans (LoopThreadPool *self, LoopJobQueue *queue)
+{
+  LoopExecutorJob *job;
+
+  while ((job = job_queue_pop (queue)) != NULL)
+    {
+      job_queue_push (&self->orphans, job);
+      job->is_queued = FALSE;
+    }
+}
+
+/*
+ * What a worker had, among it a reference to the pool, is lost with it. A condition that
+ * somebody waited for is of no more use.
+ */
+static void
+forget_workers (void)
+{
+  for (LoopThreadPool *pool = all_pools; pool != NULL; pool = pool->next_pool)
+    {
+      pthread_cond_init (&pool->all_gone, NULL);
+
+      pool->sleepers = pool->spinner = NULL;
+      pool->n_sleeping = pool->n_waking = pool->n_workers = pool->n_joiners = 0;
+      pool->last_gone = NULL;
+      make_orphans (pool, &pool->queue);
+      make_orphans (pool, &pool->waiters);
+    }
+
+  unlock_pools ();
+}
+
+static void
+watch_forks (void)
+{
+  static gsize is_watching;
+
+  if (g_once_init_enter (&is_watching))
+    {
+      pthread_atfork (lock_pools, unlock_pools, forget_workers);
+      g_once_init_leave (&is_watching, 1);
+    }
 }
 
 LoopThreadPool *
@@ -148,6 +225,14 @@ loop_thread_pool_new (guint max_workers, const char *name_prefix)
   pthread_mutex_init (&self->mutex, &attributes);
   pthread_mutexattr_destroy (&attributes);
   pthread_cond_init (&self->all_gone, NULL);
+
+  watch_forks ();
+  pthread_mutex_lock (&all_pools_mutex);
+  self->next_pool = all_pools;
+  if (all_pools != NULL)
+    all_pools->prev_pool = self;
+  all_pools = self;
+  pthread_mutex_unlock (&all_pools_mutex);
 
   return self;
 }
@@ -545,6 +630,7 @@ void
 loop_thread_pool_shutdown (LoopThreadPool *self, gboolean wait, gboolean cancel_futures)
 {
   LoopExecutorJob *cancelled = NULL;
+  LoopExecutorJob *orphans;
 
   if (wait && current_pool == self)
     {
@@ -557,9 +643,11 @@ loop_thread_pool_shutdown (LoopThreadPool *self, gboolean wait, gboolean cancel_
   self->n_joiners += wait ? 1 : 0;
   if (cancel_futures)
     cancelled = job_queue_steal_all (&self->queue);
+  orphans = job_queue_steal_all (&self->orphans);
   pthread_mutex_unlock (&self->mutex);
 
   complete_all (cancelled, LOOP_EXECUTOR_JOB_CANCELLED);
+  complete_all (orphans, LOOP_EXECUTOR_JOB_CANCELLED);
 
   if (!wait)
     return;

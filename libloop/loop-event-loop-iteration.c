@@ -5,7 +5,7 @@
 #include "loop-event-loop-private.h"
 
 /* A batch is interrupted after so long, for the sake of other sources of the context. */
-#define MAX_BATCH_NS (8 * 1000 * 1000)
+#define MAX_BATCH_NS (2 * 1000 * 1000)
 
 gboolean
 loop_event_loop_has_work (LoopEventLoop *self)

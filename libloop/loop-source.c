@@ -18,10 +18,38 @@ typedef struct
   GPollFD fd;
   gint64 begun;   /* since when this iteration is known to be one of the loop's */
   gint64 busy_ns; /* spent in those since the others last had their chance */
+  gint64 break_begun;
+  guint n_skipped; /* iterations of the break that is under way */
 } LoopSource;
 
-/* After so long without a break, sources of lower priority get an iteration: a frame clock has to tick. */
-#define MAX_UNFAIR_NS (8 * 1000 * 1000)
+/* After so long without a break, sources of lower priority have their chance: a frame clock has to tick. */
+#define MAX_UNFAIR_NS (2 * 1000 * 1000)
+
+/*
+ * A break is some iterations, for in each of them only the most urgent of the sources that are
+ * ready have their turn: the events of a window, then its frame, then what is idle. But when
+ * these take their time, the loop's turn is next.
+ */
+#define MAX_SKIPPED 4
+#define MAX_BREAK_NS (2 * 1000 * 1000)
+
+/* Returns: %FALSE when the break is over */
+static gboolean
+take_break (LoopSource *self, gint64 now)
+{
+  if (self->n_skipped == 0)
+    self->break_begun = now;
+
+  if (self->n_skipped == MAX_SKIPPED || now - self->break_begun > MAX_BREAK_NS)
+    {
+      self->n_skipped = 0;
+      return FALSE;
+    }
+
+  self->n_skipped++;
+
+  return TRUE;
+}
 
 /*
  * Decides whether this iteration belongs to the others: while somebody else iterates the
@@ -34,23 +62,31 @@ yield_if_busy (LoopSource *self)
   if (self->busy_ns < MAX_UNFAIR_NS)
     return FALSE;
 
+  if (take_break (self, self->begun))
+    return TRUE;
+
   self->busy_ns = 0;
 
-  return TRUE;
+  return FALSE;
 }
 
 /* ... and while run_forever does, by the time since then, for most iterations are its own. */
 static gboolean
-yield_if_due (LoopEventLoop *loop, gboolean has_work)
+yield_if_due (LoopSource *self, gboolean has_work)
 {
+  LoopEventLoop *loop = self->loop;
   gint64 now = loop_clock_now ();
 
   if (has_work && now - loop->last_yield < MAX_UNFAIR_NS)
     return FALSE;
 
-  loop->last_yield = now;
+  if (has_work && take_break (self, now))
+    return TRUE;
 
-  return has_work;
+  loop->last_yield = now;
+  self->n_skipped = 0;
+
+  return FALSE;
 }
 
 static gboolean
@@ -101,7 +137,7 @@ source_check (GSource *source)
   if (loop->is_iterating)
     {
       has_work = loop_event_loop_has_work (loop);
-      return !yield_if_due (loop, has_work) && has_work;
+      return !yield_if_due (self, has_work) && has_work;
     }
 
   loop_event_loop_enter (loop);
@@ -118,6 +154,7 @@ source_check (GSource *source)
   if (self->fd.revents == 0 && !loop_event_loop_has_work (loop))
     {
       self->busy_ns = 0;
+      self->n_skipped = 0;
       return FALSE;
     }
 

@@ -59,6 +59,8 @@ INSTRUCTIONS = [("instructions", "user instructions", "{:.0f}")]
 IDLE = [("rate_without", "rate without", "{:,.0f}"), ("rate", "rate with", "{:,.0f}"),
         ("kept", "with/without", "{:.3f}"), ("bytes_idle", "bytes per idle", "{:.0f}"),
         ("user_us", "user µs", "{:.3f}")]
+FRAMES = [("fps", "frames/s", "{:.1f}"), ("idles_per_s", "idles/s", "{:.1f}"),
+          ("calls_per_s", "callbacks/s", "{:,.0f}")]
 INSPECTOR = [("rate", "requests/s", "{:,.0f}"), ("cpu_us", "CPU µs", "{:.3f}"),
              ("user_us", "user µs", "{:.3f}"), ("answers", "answers/s", "{:.1f}"),
              ("slowest_ms", "slowest ms", "{:.1f}")]
@@ -178,6 +180,19 @@ BENCHMARKS = [
          Check("ns_per_op", "faster", 1.5, 2, peer="glib")], COST,
         notes=["four threads each, all on the second CPU; uv: uv_queue_work with preallocated "
                "requests; glib: GThreadPool and g_idle_add"]),
+    Benchmark(
+        "frames", "a GTK window that draws beside a chain of callbacks that never ends", "calls",
+        [Contender("libloop", ["bench-frames", "loop"]),
+         Contender("run_forever", ["bench-frames", "loop-run-forever"]),
+         Contender("g_idle_add", ["bench-frames", "glib"]),
+         Contender("at default", ["bench-frames", "glib-default"]),
+         Contender("gbulb", ["bench-frames-gbulb.py", "chain"]),
+         Contender("no chain", ["bench-frames", "nothing"])],
+        [Check("fps", "least", 50), Check("fps", "least", 50, subject="run_forever"),
+         Check("idles_per_s", "least", 20), Check("idles_per_s", "least", 20, subject="run_forever")],
+        FRAMES,
+        notes=["idles: a source of G_PRIORITY_LOW, 300; at default: g_idle_add_full with "
+               "G_PRIORITY_DEFAULT, which the loop has, too"]),
 ] + [
     echo(connections, size) for size in (64, 1024) for connections in (1, 50, 500)
 ] + [

@@ -8,6 +8,7 @@ The exit status is 0 also when a bar is missed, 1 when something failed to run.
 import argparse
 import fnmatch
 import json
+import math
 import os
 import platform
 import statistics
@@ -160,7 +161,7 @@ def print_table(benchmark, results):
         row = [contender.name, form.format(value), f"{spread:.0%}", ""]
         if results.get(first) and contender.name != first:
             row[3] = "{:.3f}".format(statistics.median(
-                a / b for a, b in zip(results[first][key], figures[key])))
+                a / b if b else math.inf for a, b in zip(results[first][key], figures[key])))
         for other, _, other_form in benchmark.figures[1:]:
             values = figures.get(other)
             row.append(other_form.format(statistics.median(values)) if values else "")

@@ -16,4 +16,50 @@ prints ()
 check "fibers: 100,000 of them sleep and wait for each other" \
   prints "The sum of 1 to 100000 is 5000050000." "$LOOP_BUILDDIR/docs/examples/fibers"
 
+# started FILE: what is written to it, when there is a line.
+started ()
+{
+  timeout 30 tail -n +1 -f "$1" 2>/dev/null | head -n 1
+}
+
+# On a display of its own.
+clock_tells_time ()
+{
+  local folder status=1 display line time=
+  folder=$(mktemp -d) || return
+  : >"$folder/display"
+  : >"$folder/clock"
+
+  Xvfb -displayfd 3 -screen 0 640x480x24 -noreset 3>"$folder/display" >/dev/null 2>&1 &
+  local server=$!
+  display=$(started "$folder/display")
+  DISPLAY=:$display GDK_BACKEND=x11 GSK_RENDERER=cairo GTK_A11Y=none \
+    timeout 60 "$LOOP_BUILDDIR/docs/examples/gtk" >"$folder/clock" 2>&1 &
+  local clock=$!
+  line=$(started "$folder/clock")
+  echo "it said: $line"
+
+  if [[ $line =~ ^The\ time\ is\ told\ at\ 127\.0\.0\.1:([0-9]+)\.$ ]] &&
+    exec 4<>"/dev/tcp/127.0.0.1/${BASH_REMATCH[1]}"; then
+    read -r -t 20 time <&4
+    exec 4>&-
+    echo "the time is: $time"
+    [[ ! $time =~ ^[0-2][0-9]:[0-5][0-9]:[0-6][0-9]$ ]] || status=0
+  fi
+
+  kill "$clock" "$server"
+  wait
+  rm -r "$folder"
+  return $status
+}
+
+name="gtk: a window with a clock, and a server in it"
+if [ ! -x "$LOOP_BUILDDIR/docs/examples/gtk" ]; then
+  skip "$name" "GTK 4 is missing"
+elif ! command -v Xvfb >/dev/null; then
+  skip "$name" "Xvfb is missing"
+else
+  check "$name" clock_tells_time
+fi
+
 finish

@@ -19,6 +19,15 @@
  * [ctor@EventLoop.new_for_context] shares the context of somebody else, such as a GTK
  * application, and runs whenever that context is iterated, whoever does that.
  *
+ * While [method@EventLoop.run_forever] runs, the loop's context is the thread-default one:
+ * what GIO's asynchronous functions start in a callback comes back to the loop, and so does
+ * a [class@Gio.DBusConnection] that is used there. `g_timeout_add()`, `g_idle_add()` and what
+ * else names no context mean the default one of the process: for a loop on a private
+ * context attach a source to [method@EventLoop.get_context], or call
+ * [method@EventLoop.call_later]. The other sources of the context have their turn, also those
+ * of lower priority and when the loop always has something to do: after 2 ms it leaves them
+ * some iterations, so that a window is drawn.
+ *
  * But for [method@EventLoop.call_soon_threadsafe], the methods of a loop are for the
  * thread that runs it. Before it runs and after it has stopped, any one thread may call
  * them. In debug mode a call from the wrong thread is an error.

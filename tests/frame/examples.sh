@@ -50,7 +50,7 @@ clock_tells_time ()
   kill "$clock" "$server"
   wait
   rm -r "$folder"
-  return $status
+  return "$status"
 }
 
 name="gtk: a window with a clock, and a server in it"

@@ -134,6 +134,7 @@ loop_event_loop_close_full (LoopEventLoop *self, GError **error)
 
   loop_event_loop_enter (self);
   self->is_closed = TRUE;
+  /* Not written otherwise, for other threads may read it. */
   if (self->is_forked)
     self->is_forked = FALSE;
   batch = loop_incoming_close (self->incoming);

@@ -91,6 +91,8 @@ void loop_executor_job_run (LoopExecutorJob *self);
 G_GNUC_INTERNAL
 void loop_executor_job_complete (LoopExecutorJob *self, LoopExecutorPort **port);
 G_GNUC_INTERNAL
+void loop_executor_jobs_complete (LoopExecutorJob *jobs, LoopExecutorJobOutcome outcome);
+G_GNUC_INTERNAL
 void loop_executor_port_unref (LoopExecutorPort *self);
 
 /* For an inspector, under a hold: what the loop has submitted and not got back. */

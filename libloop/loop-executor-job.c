@@ -466,3 +466,20 @@ loop_executor_count_jobs (LoopEventLoop *loop)
 
   return port != NULL ? port->n_in_flight : 0;
 }
+
+/* Those that are linked by `next`, all with the same outcome. In any thread. */
+void
+loop_executor_jobs_complete (LoopExecutorJob *jobs, LoopExecutorJobOutcome outcome)
+{
+  LoopExecutorPort *port = NULL;
+
+  while (jobs != NULL)
+    {
+      LoopExecutorJob *next = jobs->next;
+
+      jobs->outcome = outcome;
+      loop_executor_job_complete (jobs, &port);
+      jobs = next;
+    }
+  g_clear_pointer (&port, loop_executor_port_unref);
+}

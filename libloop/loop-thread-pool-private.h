@@ -2,21 +2,13 @@
 
 #pragma once
 
-#include "loop-executor-job-private.h"
+#include "loop-job-queue-private.h"
 
 #include <pthread.h>
 
 G_BEGIN_DECLS
 
 typedef struct _LoopThreadPool LoopThreadPool;
-
-/* Jobs in a doubly linked list, so that one can be withdrawn. */
-typedef struct
-{
-  LoopExecutorJob *first;
-  LoopExecutorJob *last;
-  guint length;
-} LoopJobQueue;
 
 /* A thread. It lasts as long as the pool, so that whoever wakes it need not hold the lock. */
 typedef struct _LoopWorker LoopWorker;

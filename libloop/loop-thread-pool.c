@@ -34,75 +34,6 @@ relax (void)
 #define SET(number, value) __atomic_store_n (&(number), value, __ATOMIC_RELAXED)
 #define PEEK(number) __atomic_load_n (&(number), __ATOMIC_RELAXED)
 
-static void
-job_queue_push (LoopJobQueue *self, LoopExecutorJob *job)
-{
-  job->next = NULL;
-  job->prev = self->last;
-  if (self->last != NULL)
-    self->last->next = job;
-  else
-    self->first = job;
-  self->last = job;
-  SET (self->length, self->length + 1);
-  loop_executor_job_set_queued (job, TRUE);
-}
-
-static void
-job_queue_remove (LoopJobQueue *self, LoopExecutorJob *job)
-{
-  if (job->prev != NULL)
-    job->prev->next = job->next;
-  else
-    self->first = job->next;
-  if (job->next != NULL)
-    job->next->prev = job->prev;
-  else
-    self->last = job->prev;
-  SET (self->length, self->length - 1);
-  loop_executor_job_set_queued (job, FALSE);
-}
-
-static LoopExecutorJob *
-job_queue_pop (LoopJobQueue *self)
-{
-  LoopExecutorJob *job = self->first;
-
-  if (job != NULL)
-    job_queue_remove (self, job);
-
-  return job;
-}
-
-static LoopExecutorJob *
-job_queue_steal_all (LoopJobQueue *self)
-{
-  LoopExecutorJob *jobs = self->first;
-
-  for (LoopExecutorJob *job = jobs; job != NULL; job = job->next)
-    loop_executor_job_set_queued (job, FALSE);
-  self->first = self->last = NULL;
-  SET (self->length, 0);
-
-  return jobs;
-}
-
-static void
-complete_all (LoopExecutorJob *jobs, LoopExecutorJobOutcome outcome)
-{
-  LoopExecutorPort *port = NULL;
-
-  while (jobs != NULL)
-    {
-      LoopExecutorJob *next = jobs->next;
-
-      jobs->outcome = outcome;
-      loop_executor_job_complete (jobs, &port);
-      jobs = next;
-    }
-  g_clear_pointer (&port, loop_executor_port_unref);
-}
-
 static LoopThreadPool *
 pool_ref (LoopThreadPool *self)
 {
@@ -168,9 +99,9 @@ make_orphans (LoopThreadPool *self, LoopJobQueue *queue)
 {
   LoopExecutorJob *job;
 
-  while ((job = job_queue_pop (queue)) != NULL)
+  while ((job = loop_job_queue_pop (queue)) != NULL)
     {
-      job_queue_push (&self->orphans, job);
+      loop_job_queue_push (&self->orphans, job);
       job->is_queued = FALSE;
     }
 }
@@ -418,13 +349,13 @@ go_away (LoopWorker *self)
   SET (pool->n_workers, pool->n_workers - 1);
   if (pool->n_workers == 0)
     {
-      waiters = job_queue_steal_all (&pool->waiters);
+      waiters = loop_job_queue_steal_all (&pool->waiters);
       pthread_cond_broadcast (&pool->all_gone);
     }
   pthread_mutex_unlock (&pool->mutex);
 
   g_clear_pointer (&thread, g_thread_unref);
-  complete_all (waiters, LOOP_EXECUTOR_JOB_RETURNED);
+  loop_executor_jobs_complete (waiters, LOOP_EXECUTOR_JOB_RETURNED);
   loop_thread_pool_unref (pool);
 }
 
@@ -441,7 +372,7 @@ work (gpointer data)
 
   for (;;)
     {
-      LoopExecutorJob *job = job_queue_pop (&pool->queue);
+      LoopExecutorJob *job = loop_job_queue_pop (&pool->queue);
       LoopWorker *other = choose_sleeper (pool);
       gboolean may_spin;
 
@@ -522,7 +453,7 @@ withdraw (LoopExecutorJob *job)
   pthread_mutex_lock (&self->mutex);
   is_queued = job->is_queued;
   if (is_queued)
-    job_queue_remove (job->func != NULL ? &self->queue : &self->waiters, job);
+    loop_job_queue_remove (job->func != NULL ? &self->queue : &self->waiters, job);
   pthread_mutex_unlock (&self->mutex);
 
   return is_queued;
@@ -559,10 +490,10 @@ enqueue (LoopThreadPool *self, LoopExecutorJob *job, LoopWorker **sleeper, GErro
       return FALSE;
     }
 
-  job_queue_push (&self->queue, job);
+  loop_job_queue_push (&self->queue, job);
   if (!start_worker (self, &local_error) && self->n_workers == 0)
     {
-      job_queue_remove (&self->queue, job);
+      loop_job_queue_remove (&self->queue, job);
       g_propagate_error (error, g_steal_pointer (&local_error));
       return FALSE;
     }
@@ -642,12 +573,12 @@ loop_thread_pool_shutdown (LoopThreadPool *self, gboolean wait, gboolean cancel_
   begin_shutdown (self);
   self->n_joiners += wait ? 1 : 0;
   if (cancel_futures)
-    cancelled = job_queue_steal_all (&self->queue);
-  orphans = job_queue_steal_all (&self->orphans);
+    cancelled = loop_job_queue_steal_all (&self->queue);
+  orphans = loop_job_queue_steal_all (&self->orphans);
   pthread_mutex_unlock (&self->mutex);
 
-  complete_all (cancelled, LOOP_EXECUTOR_JOB_CANCELLED);
-  complete_all (orphans, LOOP_EXECUTOR_JOB_CANCELLED);
+  loop_executor_jobs_complete (cancelled, LOOP_EXECUTOR_JOB_CANCELLED);
+  loop_executor_jobs_complete (orphans, LOOP_EXECUTOR_JOB_CANCELLED);
 
   if (!wait)
     return;
@@ -676,7 +607,7 @@ loop_thread_pool_shutdown_async (LoopThreadPool *self, LoopEventLoop *loop, cons
   begin_shutdown (self);
   has_workers = self->n_workers > 0;
   if (has_workers)
-    job_queue_push (&self->waiters, job);
+    loop_job_queue_push (&self->waiters, job);
   pthread_mutex_unlock (&self->mutex);
 
   if (!has_workers)

@@ -39,7 +39,7 @@ ROOMS = [
         event-loop-server event-loop-connection event-loop-sock event-loop-datagram
     """),
     ("offload", """
-        executor executor-job thread-pool thread-pool-executor process-pool-executor child-watcher subprocess
+        executor executor-job job-queue thread-pool thread-pool-executor process-pool-executor child-watcher subprocess
         subprocess-transport event-loop-executor event-loop-subprocess
     """),
     ("inspection", """

@@ -29,6 +29,7 @@ G_BEGIN_DECLS
  * @LOOP_ERROR_QUEUE_FULL: the queue has no room for another item
  * @LOOP_ERROR_QUEUE_SHUT_DOWN: the queue was shut down
  * @LOOP_ERROR_FORKED: the loop belongs to the parent process
+ * @LOOP_ERROR_BROKEN_PROCESS_POOL: the process that ran the job, or was to run it, has ended
  *
  * Error codes in the %LOOP_ERROR domain.
  */
@@ -47,6 +48,7 @@ typedef enum
   LOOP_ERROR_QUEUE_FULL,
   LOOP_ERROR_QUEUE_SHUT_DOWN,
   LOOP_ERROR_FORKED,
+  LOOP_ERROR_BROKEN_PROCESS_POOL,
 } LoopError;
 
 LOOP_AVAILABLE_IN_1_0

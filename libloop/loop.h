@@ -30,6 +30,7 @@
 #include <libloop/loop-inspector.h>
 #include <libloop/loop-lock.h>
 #include <libloop/loop-metrics.h>
+#include <libloop/loop-process-pool-executor.h>
 #include <libloop/loop-protocol.h>
 #include <libloop/loop-queue.h>
 #include <libloop/loop-semaphore.h>

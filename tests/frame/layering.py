@@ -39,7 +39,8 @@ ROOMS = [
         event-loop-server event-loop-connection event-loop-sock event-loop-datagram
     """),
     ("offload", """
-        executor executor-job job-queue thread-pool thread-pool-executor process-pool-executor child-watcher subprocess
+        executor executor-job job-queue thread-pool thread-pool-executor process-pool-executor
+        process process-frame process-function process-pool process-worker zygote zygote-main child-watcher subprocess
         subprocess-transport event-loop-executor event-loop-subprocess
     """),
     ("inspection", """

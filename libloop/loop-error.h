@@ -19,7 +19,8 @@ G_BEGIN_DECLS
  * @LOOP_ERROR_CLOSED: the loop, server or transport is closed
  * @LOOP_ERROR_RUNNING: the loop is running already, or another loop runs on this thread
  * @LOOP_ERROR_STOPPED: the loop was stopped before the future was done
- * @LOOP_ERROR_INVALID_STATE: the future is not, or is already, done; the lock is not held
+ * @LOOP_ERROR_INVALID_STATE: the future is not, or is already, done; the lock is not held;
+ *   the process has threads already
  * @LOOP_ERROR_WRONG_THREAD: the call came from a thread that does not run the loop
  * @LOOP_ERROR_DESCRIPTOR_IN_USE: the file descriptor belongs to a transport
  * @LOOP_ERROR_PROTOCOL_FACTORY: a protocol factory did not return a usable protocol

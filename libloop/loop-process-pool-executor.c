@@ -59,8 +59,9 @@
  * without waiting.
  *
  * From Python, functions that were registered in C can be used, and functions of Python's as
- * well if the zygote is started while the interpreter has one thread. The hooks of
- * `os.register_at_fork()` are not run, so that all workers have the same `random` numbers.
+ * well: the zygote has to be started while the interpreter has one thread. The hooks of
+ * `os.register_at_fork()` are not run, so that all workers have the same `random` numbers. GJS
+ * has threads from its beginning: there a zygote cannot be started.
  */
 struct _LoopProcessPoolExecutor
 {

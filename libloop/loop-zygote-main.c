@@ -227,11 +227,11 @@ reap (Zygote *self)
       }
 }
 
+/* Those whose status socket was shut down. */
 static void
 kill_unwanted (Zygote *self)
 {
-  /* Those that were forked meanwhile were not polled. */
-  for (guint i = 0; i < self->pollfds->len - N_POLL_OWN; i++)
+  for (guint i = 0; i < self->children->len; i++)
     {
       Child *child = &g_array_index (self->children, Child, i);
 

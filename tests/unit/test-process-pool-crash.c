@@ -268,8 +268,8 @@ START_TEST (test_killed_while_receiving)
   g_autoptr (LoopProcessPoolExecutor) pool = make_pool (1);
   g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
   gsize size = 32 * 1024 * 1024;
-  GVariant *parameters =
-      g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, g_malloc0 (size), size, TRUE, g_free, NULL);
+  gpointer data = g_malloc0 (size);
+  GVariant *parameters = g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, data, size, TRUE, g_free, data);
   LoopFuture *future;
   int worker;
   int zygote;

@@ -126,7 +126,9 @@ END_TEST
 static GVariant *
 new_bytes (gsize size)
 {
-  return g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, g_malloc0 (size), size, TRUE, g_free, NULL);
+  gpointer data = g_malloc0 (size);
+
+  return g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, data, size, TRUE, g_free, data);
 }
 
 #define HUGE_SIZE (64 * 1024 * 1024)

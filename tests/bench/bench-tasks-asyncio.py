@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Coroutines and tasks of Python's asyncio: what bench-tasks-loop.c does with fibers."""
+"""Coroutines, tasks and processes of Python's asyncio: what bench-tasks-loop.c does with libloop's."""
 
 import asyncio
+import concurrent.futures
 import json
 import os
 import resource
@@ -11,6 +12,8 @@ import time
 
 ALIVE = 1000
 CHAIN = 10000
+IN_FLIGHT = 64
+WORKERS = 4
 
 
 async def await_ready(goal):
@@ -89,6 +92,35 @@ async def chain(goal):
         await loop.create_task(await_next(1))
 
 
+def do_nothing(number):
+    return number
+
+
+async def process_pool(goal):
+    loop = asyncio.get_running_loop()
+    all_done = loop.create_future()
+    n_submitted = n_done = 0
+
+    def submit():
+        nonlocal n_submitted
+        loop.run_in_executor(pool, do_nothing, n_submitted).add_done_callback(job_done)
+        n_submitted += 1
+
+    def job_done(future):
+        nonlocal n_done
+        future.result()
+        n_done += 1
+        if n_done == goal:
+            all_done.set_result(0)
+        elif n_submitted < goal:
+            submit()
+
+    with concurrent.futures.ProcessPoolExecutor(WORKERS, initializer=pin, initargs=(1,)) as pool:
+        for _ in range(IN_FLIGHT):
+            submit()
+        await all_done
+
+
 # What to run, how often, and of how many it is a multiple.
 MODES = {
     "fiber-await-ready": (await_ready, 2000000, 1),
@@ -96,6 +128,7 @@ MODES = {
     "fiber-spawn": (spawn, 200000, ALIVE),
     "fiber-parked": (parked, 100000, 1),
     "task-chain-10k": (chain, 100000, CHAIN),
+    "process-pool-64": (process_pool, 10000, IN_FLIGHT),
 }
 
 
@@ -104,11 +137,16 @@ def waited_s():
         return int(file.read().split()[1]) / 1e9
 
 
+def pin(role):
+    """0: what is measured, 1: what drives it."""
+    if "BENCH_CPUS" in os.environ:
+        os.sched_setaffinity(0, {int(os.environ["BENCH_CPUS"].split(",")[role])})
+
+
 def main():
     mode, scale = sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 1.0
     signal.alarm(120)
-    if "BENCH_CPUS" in os.environ:
-        os.sched_setaffinity(0, {int(os.environ["BENCH_CPUS"].split(",")[0])})
+    pin(0)
 
     func, ops, unit = MODES[mode]
     ops = max(round(ops * scale / unit), 1) * unit

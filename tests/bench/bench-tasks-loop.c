@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Fibers and tasks of libloop */
+/* Fibers, tasks and processes of libloop */
 
 #include "config.h"
 
@@ -12,6 +12,8 @@
 
 #define ALIVE 1000
 #define CHAIN 10000
+#define IN_FLIGHT 64
+#define WORKERS 4
 
 static LoopEventLoop *loop;
 static uint64_t goal;
@@ -168,6 +170,58 @@ await_next (GValue *result, gpointer user_data, GError **error)
   return TRUE;
 }
 
+/* process-pool-64: functions in processes, so many at a time; each that is done is followed by another. */
+
+static LoopProcessPoolExecutor *pool;
+static uint64_t n_submitted;
+
+static GVariant *
+do_nothing (GVariant *parameters, gpointer user_data, GError **error)
+{
+  return g_variant_ref (parameters);
+}
+
+static void submit_job (void);
+
+static void
+job_done (LoopFuture *future, gpointer user_data)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+  g_autoptr (GError) error = NULL;
+
+  if (!loop_future_result (future, &value, &error))
+    g_error ("%s", error->message);
+  if (++done == goal)
+    finish ();
+  else if (n_submitted < goal)
+    submit_job ();
+}
+
+static void
+submit_job (void)
+{
+  g_autoptr (LoopFuture) future =
+      loop_process_pool_executor_submit (pool, loop, "do_nothing", g_variant_new ("(u)", (guint32) n_submitted++));
+
+  loop_future_add_done_callback (future, job_done, NULL, NULL);
+}
+
+static void
+prepare_process_pool (void)
+{
+  g_autoptr (GError) error = NULL;
+
+  /* The workers are where the zygote is. */
+  bench_pin (BENCH_ROLE_DRIVER);
+  loop_process_pool_executor_register ("do_nothing", G_VARIANT_TYPE ("(u)"), do_nothing, NULL, NULL, NULL);
+  pool = loop_process_pool_executor_new (WORKERS, &error);
+  if (pool == NULL)
+    g_error ("%s", error->message);
+  bench_pin (BENCH_ROLE_MEASURED);
+  for (int i = 0; i < IN_FLIGHT; i++)
+    submit_job ();
+}
+
 static gboolean
 prepare (const char *mode, const char *scale)
 {
@@ -197,6 +251,11 @@ prepare (const char *mode, const char *scale)
     {
       goal = bench_scaled (scale, 500000);
       spawn (await_next, GUINT_TO_POINTER (1));
+    }
+  else if (strcmp (mode, "process-pool-64") == 0)
+    {
+      goal = MAX (bench_scaled (scale, 100000), IN_FLIGHT);
+      prepare_process_pool ();
     }
   else
     return FALSE;
@@ -232,6 +291,9 @@ main (int argc, char **argv)
   loop_event_loop_run_forever (loop);
   loop_event_loop_call_soon (loop, (LoopCallback) loop_event_loop_stop, loop, NULL);
   loop_event_loop_run_forever (loop);
+  if (pool != NULL)
+    loop_executor_shutdown (LOOP_EXECUTOR (pool), TRUE, FALSE);
+  g_clear_object (&pool);
   for (i = 0; parked != NULL && i < goal; i++)
     g_object_unref (parked[i]);
   g_free (parked);

@@ -193,6 +193,12 @@ BENCHMARKS = [
         FRAMES,
         notes=["idles: a source of G_PRIORITY_LOW, 300; at default: g_idle_add_full with "
                "G_PRIORITY_DEFAULT, which the loop has, too"]),
+    Benchmark(
+        "process-pool-64", "a function in a process that does nothing, 64 in flight", "calls",
+        tasks("process-pool-64", "asyncio"),
+        [Check("ns_per_op", "faster", 2, 4, peer="asyncio")], COST,
+        notes=["four workers each, all on the second CPU; asyncio: run_in_executor with "
+               "concurrent.futures.ProcessPoolExecutor"]),
 ] + [
     echo(connections, size) for size in (64, 1024) for connections in (1, 50, 500)
 ] + [

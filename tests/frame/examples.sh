@@ -16,6 +16,10 @@ prints ()
 check "fibers: 100,000 of them sleep and wait for each other" \
   prints "The sum of 1 to 100000 is 5000050000." "$LOOP_BUILDDIR/docs/examples/fibers"
 
+check "processes: one of them crashes, the others count prime numbers" \
+  prints "A worker crashed, the others have found 78498 prime numbers below 1000000." \
+  "$LOOP_BUILDDIR/docs/examples/processes"
+
 # started FILE: what is written to it, when there is a line.
 started ()
 {

@@ -28,6 +28,18 @@ loop_coroutine_default_init (LoopCoroutineInterface *iface)
 {
 }
 
+/* A function of an interpreter that raises sets the error, but has no status to return. */
+static LoopCoroutineStatus
+check_raised (LoopCoroutineStatus status, GError *raised, GError **error)
+{
+  if (raised == NULL)
+    return status;
+
+  g_propagate_error (error, raised);
+
+  return LOOP_COROUTINE_RAISED;
+}
+
 /**
  * loop_coroutine_send: (virtual send)
  * @self: a coroutine
@@ -44,13 +56,18 @@ loop_coroutine_default_init (LoopCoroutineInterface *iface)
 LoopCoroutineStatus
 loop_coroutine_send (LoopCoroutine *self, LoopFuture **awaited, GValue *result, GError **error)
 {
+  LoopCoroutineStatus status;
+  GError *raised = NULL;
+
   g_return_val_if_fail (LOOP_IS_COROUTINE (self), LOOP_COROUTINE_RAISED);
   g_return_val_if_fail (awaited != NULL, LOOP_COROUTINE_RAISED);
   g_return_val_if_fail (result != NULL, LOOP_COROUTINE_RAISED);
 
   *awaited = NULL;
 
-  return LOOP_COROUTINE_GET_IFACE (self)->send (self, awaited, result, error);
+  status = LOOP_COROUTINE_GET_IFACE (self)->send (self, awaited, result, &raised);
+
+  return check_raised (status, raised, error);
 }
 
 /**
@@ -73,6 +90,9 @@ loop_coroutine_throw (LoopCoroutine *self,
                       GValue *result,
                       GError **error)
 {
+  LoopCoroutineStatus status;
+  GError *raised = NULL;
+
   g_return_val_if_fail (LOOP_IS_COROUTINE (self), LOOP_COROUTINE_RAISED);
   g_return_val_if_fail (exception != NULL, LOOP_COROUTINE_RAISED);
   g_return_val_if_fail (awaited != NULL, LOOP_COROUTINE_RAISED);
@@ -80,7 +100,9 @@ loop_coroutine_throw (LoopCoroutine *self,
 
   *awaited = NULL;
 
-  return LOOP_COROUTINE_GET_IFACE (self)->throw_exception (self, exception, awaited, result, error);
+  status = LOOP_COROUTINE_GET_IFACE (self)->throw_exception (self, exception, awaited, result, &raised);
+
+  return check_raised (status, raised, error);
 }
 
 /**

@@ -24,6 +24,7 @@
 #include <libloop/loop-executor.h>
 #include <libloop/loop-fd-watcher.h>
 #include <libloop/loop-fiber.h>
+#include <libloop/loop-foreign-exception.h>
 #include <libloop/loop-future.h>
 #include <libloop/loop-gather.h>
 #include <libloop/loop-handle.h>

@@ -15,7 +15,7 @@ ROOMS = [
     ("core", """
         version visibility types error enums clock id registry
         handle timer-handle incoming ready-queue timer-queue guard symbols traceback neighbours poller source metrics
-        exception-context event-loop event-loop-iteration event-loop-list event-loop-run event-loop-calls event-loop-close event-loop-debug
+        exception-context foreign-exception event-loop event-loop-iteration event-loop-list event-loop-run event-loop-calls event-loop-close event-loop-debug
     """),
     ("readiness", """
         fd-watcher signal-action signal-watcher event-loop-fd event-loop-signal

@@ -112,7 +112,7 @@ begin (LoopEventLoop *loop, gint64 when)
 }
 
 /**
- * loop_timeout: (constructor)
+ * loop_timeout:
  * @loop: the event loop whose task is running
  * @delay: seconds from now; infinite for none yet
  *

@@ -10,50 +10,50 @@ import gi
 import tap
 
 gi.require_version("Loop", "1.0")
-from gi.repository import GObject, Loop  # noqa: E402
+from gi.repository import Loop  # noqa: E402
 
 DATA = bytes(range(256)) * 8192  # 2 MiB
 
 
-class Echo(GObject.Object, Loop.Protocol):
+class Echo(Loop.Protocol):
     """Echoes, and holds back who sends faster than he reads."""
 
-    def do_connection_made(self, transport):
+    def connection_made(self, transport):
         self.transport = transport
 
-    def do_data_received(self, data, length):
+    def data_received(self, data):
         self.transport.write(data)
 
-    def do_pause_writing(self):
+    def pause_writing(self):
         self.transport.pause_reading()
 
-    def do_resume_writing(self):
+    def resume_writing(self):
         self.transport.resume_reading()
 
-    def do_eof_received(self):
+    def eof_received(self):
         return False
 
 
-class Late(GObject.Object, Loop.Protocol):
+class Late(Loop.Protocol):
     """Reads to the end, then answers with the checksum of what it read."""
 
-    def do_connection_made(self, transport):
+    def connection_made(self, transport):
         self.transport = transport
         self.checksum = hashlib.sha256()
 
-    def do_data_received(self, data, length):
+    def data_received(self, data):
         self.checksum.update(data)
 
-    def do_eof_received(self):
+    def eof_received(self):
         self.transport.write(self.checksum.hexdigest().encode())
         self.transport.close()
         return True
 
 
-class Brief(GObject.Object, Loop.Protocol):
+class Brief(Loop.Protocol):
     """Says something much too long, and hangs up."""
 
-    def do_connection_made(self, transport):
+    def connection_made(self, transport):
         transport.write(DATA)
         transport.close()
 
@@ -62,7 +62,7 @@ class TestAsyncioClient(unittest.TestCase):
     def setUp(self):
         self.loop = Loop.EventLoop.new()
         self.reports = []
-        self.loop.set_exception_handler(lambda loop, context: self.reports.append(context.get_message()))
+        self.loop.set_exception_handler(lambda loop, context: self.reports.append(context["message"]))
 
     def tearDown(self):
         self.loop.close()
@@ -70,8 +70,8 @@ class TestAsyncioClient(unittest.TestCase):
 
     def talk_to(self, protocol_class, client):
         """Serve with ``protocol_class``, and run the coroutine ``client (port)`` in a thread."""
-        server = self.loop.run_until_complete(self.loop.create_server(["127.0.0.1"], 0, None, protocol_class))
-        port = server.get_sockets()[0].get_local_address().get_port()
+        server = self.loop.run_until_complete(self.loop.create_server(protocol_class, "127.0.0.1", 0))
+        port = server.sockets[0].get_local_address().get_port()
         result = []
 
         def work():

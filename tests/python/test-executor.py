@@ -38,7 +38,7 @@ class ExecutorCase(unittest.TestCase):
 
         def work(*args):
             seen.append((threading.get_ident(), args))
-            return True, None
+            return None
 
         self.wait_for(self.submit(work, "a", 1))
         (ident, args), = seen
@@ -48,7 +48,7 @@ class ExecutorCase(unittest.TestCase):
     def test_result(self):
         for value in (42, "text", 1.5, None, [1, "two"], {"three": 3}, self.loop):
             with self.subTest(value=value):
-                self.assertEqual(self.wait_for(self.submit(lambda value=value: (True, value))), value)
+                self.assertEqual(self.wait_for(self.submit(lambda: value)), value)
 
     def test_error(self):
         def work():
@@ -63,7 +63,7 @@ class ExecutorCase(unittest.TestCase):
         self.assertEqual(self.executor.props.max_workers, 2)
         self.assertEqual(self.executor.props.thread_name_prefix, "py")
         self.assertEqual(self.executor.props.n_workers, 0)
-        self.wait_for(self.submit(lambda: (True, None)))
+        self.wait_for(self.submit(lambda: None))
         self.assertEqual(self.executor.get_n_workers(), 1)
         self.assertEqual(self.executor.get_n_idle(), 1)
         self.assertEqual(self.executor.get_queue_depth(), 0)
@@ -77,14 +77,14 @@ class ExecutorCase(unittest.TestCase):
 
         def work():
             time.sleep(0.05)
-            return True, "slept"
+            return "slept"
 
         tick()
         self.assertEqual(self.wait_for(self.submit(work)), "slept")
         self.assertGreater(len(ticks), 5)
 
     def test_many(self):
-        futures = [self.loop.run_in_executor(None, lambda i=i: (True, i)) for i in range(300)]
+        futures = [self.loop.run_in_executor(None, int, i) for i in range(300)]
         self.assertEqual([self.wait_for(future) for future in futures], list(range(300)))
 
     def test_cancel(self):
@@ -94,7 +94,7 @@ class ExecutorCase(unittest.TestCase):
         def work(name):
             gate.wait(15)
             seen.append(name)
-            return True, name
+            return name
 
         futures = [self.submit(work, name) for name in "abcd"]
         while self.executor.get_queue_depth() > 2:
@@ -110,7 +110,7 @@ class ExecutorCase(unittest.TestCase):
 
     def test_functions_are_freed(self):
         def work():
-            return True, None
+            return None
 
         before = sys.getrefcount(work)
         futures = [self.submit(work) for _ in range(20)]
@@ -128,7 +128,7 @@ class ExecutorCase(unittest.TestCase):
 
         def work():
             gate.wait(15)
-            return True, None
+            return None
 
         before = sys.getrefcount(work)
         for _ in range(4):
@@ -141,12 +141,12 @@ class ExecutorCase(unittest.TestCase):
 
     def test_default(self):
         self.loop.set_default_executor(self.executor)
-        self.wait_for(self.loop.run_in_executor(None, lambda: (True, None)))
+        self.wait_for(self.loop.run_in_executor(None, lambda: None))
         self.assertEqual(self.executor.get_n_workers(), 1)
         self.wait_for(self.loop.shutdown_default_executor(10))
         self.assertEqual(self.executor.get_n_workers(), 0)
         with self.assertRaises(GLib.Error) as caught:
-            self.wait_for(self.loop.run_in_executor(None, lambda: (True, None)))
+            self.wait_for(self.loop.run_in_executor(None, lambda: None))
         self.assertTrue(caught.exception.matches(Loop.error_quark(), Loop.Error.CLOSED))
         self.assertEqual(caught.exception.message, "Executor shutdown has been called")
 

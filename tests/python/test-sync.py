@@ -71,7 +71,7 @@ class TestEvent(SyncCase):
         event = Loop.Event.new(self.loop)
         seen = []
         for i in range(3):
-            event.wait().add_done_callback(lambda future, i: seen.append(i), i)
+            event.wait().add_done_callback(lambda future, i=i: seen.append(i))
         self.assertFalse(event.is_set())
         self.loop.call_soon(event.set)
         self.assertTrue(self.wait_for(event.wait()))
@@ -122,7 +122,7 @@ class TestCondition(SyncCase):
 
         before = sys.getrefcount(enough)
         self.wait_for(condition.acquire())
-        waiting = condition.wait_for(enough, 2)
+        waiting = self.loop.create_task(condition.wait_for(lambda: enough(2)))
         for i in range(2):
             self.loop.call_later(0.001 * i, add, i)
         self.assertTrue(self.wait_for(waiting))

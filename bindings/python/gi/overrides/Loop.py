@@ -1,0 +1,685 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""libloop as asyncio's users know it: names, order of arguments, keywords and exceptions are asyncio's.
+
+What is not here is as introspection makes it. Errors that are not Python's, of sockets for example, stay GLib.Error.
+"""
+
+import asyncio
+import collections.abc
+import contextvars
+import inspect
+import math
+import traceback
+import weakref
+
+from gi.overrides import override
+from gi.repository import Gio, GLib, GObject
+
+from ..module import get_introspection_module
+
+from . import _loop_sync
+from ._loop_values import call, from_value, to_error, to_exception, to_value
+from ._loop_sync import get_running_loop
+
+Loop = get_introspection_module("Loop")
+
+__all__ = list(_loop_sync.__all__)
+globals().update((name, getattr(_loop_sync, name)) for name in __all__)
+
+
+def _export(item):
+    __all__.append(item.__name__)
+    return item
+
+
+# --- Callbacks ------------------------------------------------------------------------------------------------------
+
+
+def _report(loop, message, exception, **context):
+    """Tell the loop's exception handler; what is to end the program ends run_forever()."""
+    if isinstance(exception, (KeyboardInterrupt, SystemExit)) and loop.is_running():
+        loop._interrupt = exception
+        loop.stop()
+    else:
+        loop.call_exception_handler({"message": message, "exception": exception, **context})
+
+
+class _Call:
+    """A callback of Python's, with its arguments. It never raises."""
+
+    __slots__ = ("callback", "args", "context", "handle")
+
+    def __init__(self, callback, args=(), context=None):
+        if not callable(callback):
+            raise TypeError(f"a callable object was expected, got {callback!r}")
+        self.callback = callback
+        self.args = args
+        self.context = context if context is not None else contextvars.copy_context()
+        self.handle = None
+
+    def __call__(self, *args):
+        try:
+            self.context.run(self.callback, *self.args, *args)
+        except BaseException as exception:
+            context = {"future": args[0]} if args else {"handle": self.handle} if self.handle else {}
+            _report(Loop.EventLoop.get_running(), f"Exception in callback {self.callback!r}", exception, **context)
+
+
+def _schedule(function, *args, context):
+    *when, callback, callback_args = args
+    wrapped = _Call(callback, callback_args, context)
+    wrapped.handle = call(function, *when, wrapped)
+    return wrapped.handle
+
+
+_CONTEXT_KEYS = ("message", "exception", "handle", "future", "protocol", "transport", "socket")
+
+
+def _to_dict(context):
+    if not isinstance(context, Loop.ExceptionContext):
+        return context
+    values = {key: getattr(context, "get_" + key)() for key in _CONTEXT_KEYS}
+    if values["exception"] is not None:
+        values["exception"] = to_exception(values["exception"])
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _handle_exception(loop, context):
+    context = _to_dict(context)
+    factory_exception = loop.__dict__.pop("_factory_exception", None)
+    if factory_exception is not None:
+        context["exception"] = factory_exception
+    loop.call_exception_handler(context)
+
+
+def _fileno(fd):
+    return fd if isinstance(fd, int) else fd.fileno()
+
+
+def _to_gsocket(sock):
+    """Takes a socket of Python's over, as asyncio does."""
+    return sock if sock is None or isinstance(sock, Gio.Socket) else Gio.Socket.new_from_fd(sock.detach())
+
+
+def _guard_factory(factory):
+    def make():
+        try:
+            protocol = factory()
+            if not isinstance(protocol, Loop.Protocol):
+                raise TypeError(f"a protocol factory is to return a Loop.Protocol, not {protocol!r}")
+            return protocol
+        except BaseException as exception:
+            # The library tells of it, in an error of its own.
+            Loop.EventLoop.get_running()._factory_exception = exception
+            return None
+
+    if not callable(factory):
+        raise TypeError(f"a protocol factory was expected, got {factory!r}")
+    return make
+
+
+# --- Event loop -----------------------------------------------------------------------------------------------------
+
+
+class EventLoop(Loop.EventLoop):
+    def __init__(self, **properties):
+        super().__init__(**properties)
+        self.set_exception_handler(None)
+
+    @classmethod
+    def new(cls):
+        return cls()
+
+    @classmethod
+    def new_for_context(cls, context):
+        return cls(context=context or GLib.MainContext.default())
+
+    debug = property(Loop.EventLoop.get_debug, Loop.EventLoop.set_debug)
+    slow_callback_duration = property(
+        Loop.EventLoop.get_slow_callback_duration, Loop.EventLoop.set_slow_callback_duration
+    )
+
+    def _run(self, run, *args, owner=None):
+        try:
+            return call(run, self, *args, owner=owner)
+        finally:
+            interrupt = self.__dict__.pop("_interrupt", None)
+            if interrupt is not None:
+                raise interrupt
+
+    def run_forever(self):
+        return self._run(Loop.EventLoop.run_forever)
+
+    def run_until_complete(self, future):
+        is_new = not isinstance(future, Loop.Future)
+        future = ensure_future(future, loop=self)
+        try:
+            self._run(Loop.EventLoop.run_until_complete, future, owner=future)
+            return future.result()
+        except BaseException:
+            if is_new and future.done() and not future.cancelled():
+                # It is this exception: do not report it again.
+                future.exception()
+            raise
+
+    def call_soon(self, callback, *args, context=None):
+        return _schedule(super().call_soon, callback, args, context=context)
+
+    def call_soon_threadsafe(self, callback, *args, context=None):
+        return _schedule(super().call_soon_threadsafe, callback, args, context=context)
+
+    def call_later(self, delay, callback, *args, context=None):
+        return _schedule(super().call_later, delay, callback, args, context=context)
+
+    def call_at(self, when, callback, *args, context=None):
+        return _schedule(super().call_at, when, callback, args, context=context)
+
+    def add_reader(self, fd, callback, *args):
+        call(super().add_reader, _fileno(fd), _Call(callback, args))
+
+    def add_writer(self, fd, callback, *args):
+        call(super().add_writer, _fileno(fd), _Call(callback, args))
+
+    def remove_reader(self, fd):
+        return super().remove_reader(_fileno(fd))
+
+    def remove_writer(self, fd):
+        return super().remove_writer(_fileno(fd))
+
+    def add_signal_handler(self, sig, callback, *args):
+        call(super().add_signal_handler, sig, _Call(callback, args))
+
+    def create_task(self, coro, *, name=None, context=None):
+        factory = self.get_task_factory()
+        if factory is None:
+            if self.is_closed():
+                coro.close()
+                raise RuntimeError("Event loop is closed")
+            task = Loop.Task.new(self, _to_coroutine(coro, context))
+        else:
+            task = factory(self, coro)
+        if name is not None:
+            task.set_name(str(name))
+        return task
+
+    def set_task_factory(self, factory):
+        """``factory(loop, coro)`` makes the tasks of this loop, with ``Loop.Task.new(loop, coro)`` for example."""
+
+        def make(loop, coroutine):
+            try:
+                return factory(loop, getattr(coroutine, "coro", coroutine))
+            except BaseException as exception:
+                _report(loop, f"Exception in task factory {factory!r}", exception)
+
+        if factory is not None and not callable(factory):
+            raise TypeError(f"a task factory or None was expected, got {factory!r}")
+        self._task_factory = factory
+        super().set_task_factory(make if factory is not None else None)
+
+    def get_task_factory(self):
+        return self.__dict__.get("_task_factory")
+
+    def run_in_executor(self, executor, func, *args):
+        def job():
+            try:
+                return True, to_value(func(*args))
+            except BaseException as exception:
+                error = to_error(exception)
+            raise error
+
+        if not callable(func):
+            raise TypeError(f"a callable object was expected, got {func!r}")
+        if hasattr(executor, "do_submit"):
+            raise TypeError("an executor cannot be implemented in Python")
+        return super().run_in_executor(executor, job)
+
+    def shutdown_default_executor(self, timeout=None):
+        return super().shutdown_default_executor(math.inf if timeout is None else timeout)
+
+    def set_exception_handler(self, handler):
+        if handler is not None and not callable(handler):
+            raise TypeError(f"a callable object or None is expected, got {handler!r}")
+        # Kept here and not by the library: the garbage collector has to see what it refers to.
+        self._exception_handler = handler
+        super().set_exception_handler(_handle_exception)
+
+    def get_exception_handler(self):
+        return self.__dict__.get("_exception_handler")
+
+    def call_exception_handler(self, context):
+        context = _to_dict(context)
+        handler = self.get_exception_handler()
+        if handler is None:
+            self.default_exception_handler(context)
+            return
+        try:
+            handler(self, context)
+        except (KeyboardInterrupt, SystemExit) as exception:
+            _report(self, "", exception)
+        except BaseException as exception:
+            self.default_exception_handler(context)
+            self.default_exception_handler(
+                {"message": "Unhandled error in exception handler", "exception": exception, "handler": handler}
+            )
+
+    def default_exception_handler(self, context):
+        context = _to_dict(context)
+        lines = [context.get("message") or "Unhandled exception in event loop"]
+        lines += [f"{key}: {context[key]!r}" for key in sorted(context) if key not in ("message", "exception")]
+        if context.get("exception") is not None:
+            lines += traceback.format_exception(context["exception"])
+        text = "\n".join(line.rstrip("\n") for line in lines).replace("\0", "\\0")
+        message = GLib.Variant("s", text.encode("utf-8", "backslashreplace").decode())
+        GLib.log_variant("libloop", GLib.LogLevelFlags.LEVEL_WARNING, GLib.Variant("a{sv}", {"MESSAGE": message}))
+
+    def create_server(self, protocol_factory, host=None, port=None, *, sock=None, start_serving=True, **options):
+        """``options``: family, flags, backlog, reuse_address, reuse_port."""
+        if isinstance(host, (str, bytes)):
+            host = [host]
+        options = {key: value for key, value in options.items() if value is not None}
+        options = Loop.ServerOptions(sock=_to_gsocket(sock), start_serving=start_serving, **options)
+        return super().create_server(host, port or 0, options, _guard_factory(protocol_factory))
+
+    def create_connection(self, protocol_factory, host=None, port=None, *, sock=None, local_addr=None, **options):
+        """A task that gives (transport, protocol). ``options``: family, proto, flags."""
+        if isinstance(local_addr, tuple):
+            local_addr = Gio.NetworkAddress.new(*local_addr[:2])
+        options = Loop.ConnectionOptions(sock=_to_gsocket(sock), local_addr=local_addr, **options)
+        connecting = super().create_connection(host, port or 0, options, _guard_factory(protocol_factory))
+
+        async def connect():
+            try:
+                transport = await connecting
+            except GLib.Error as error:
+                exception = error
+                if error.matches(Loop.error_quark(), Loop.Error.PROTOCOL_FACTORY):
+                    exception = self.__dict__.pop("_factory_exception", error)
+            else:
+                return transport, transport.get_protocol()
+            try:
+                raise exception
+            finally:
+                del exception
+
+        return self.create_task(connect())
+
+
+EventLoop = override(EventLoop)
+__all__.append("EventLoop")
+
+
+# --- Futures and tasks ----------------------------------------------------------------------------------------------
+
+
+def _run_done_callback(future, token):
+    _, wrapped = future._done_callbacks.pop(token)
+    wrapped(future)
+
+
+def _get_outcome(future):
+    if future.cancelled():
+        return asyncio.CancelledError()
+    exception = future.exception()
+    return future.result() if exception is None else exception
+
+
+class Future(Loop.Future):
+    def __init__(self, *args, **kwargs):
+        raise TypeError(f"a {type(self).__name__} is made by its event loop")
+
+    def result(self):
+        result = call(super().result, owner=self)
+        outcomes = self.__dict__.get("_outcomes")
+        return from_value(result) if outcomes is None else [_get_outcome(future) for future in outcomes]
+
+    def exception(self):
+        error = call(super().exception)
+        return error if error is None else to_exception(error, self)
+
+    def set_result(self, result):
+        call(super().set_result, to_value(result))
+
+    def set_exception(self, exception):
+        if isinstance(exception, type):
+            exception = exception()
+        if not isinstance(exception, BaseException):
+            raise TypeError(f"an exception was expected, got {exception!r}")
+        if isinstance(exception, StopIteration):
+            raise TypeError("StopIteration interacts badly with generators and cannot be raised into a Future")
+        call(super().set_exception, to_error(exception, self))
+
+    def cancel(self, msg=None):
+        return super().cancel() if msg is None else super().cancel_with_message(str(msg))
+
+    def add_done_callback(self, callback, *, context=None):
+        # As with the exception handler: it is kept where the garbage collector looks.
+        wrapped = _Call(callback, (), context)
+        callbacks = self.__dict__.setdefault("_done_callbacks", {})
+        token = object()
+        callbacks[token] = super().add_done_callback(_run_done_callback, token), wrapped
+
+    def remove_done_callback(self, callback):
+        callbacks = self.__dict__.get("_done_callbacks", {})
+        removed = [
+            token
+            for token, (number, wrapped) in callbacks.items()
+            if wrapped.callback == callback and super(Future, self).remove_done_callback(number)
+        ]
+        for token in removed:
+            del callbacks[token]
+        return len(removed)
+
+    def __await__(self):
+        if not self.done():
+            yield self
+        return self.result()
+
+    __iter__ = __await__
+
+
+Future = override(Future)
+__all__.append("Future")
+
+
+class _Coroutine(GObject.Object, Loop.Coroutine):
+    """Lets a task drive a coroutine of Python's."""
+
+    __gtype_name__ = "LoopPythonCoroutine"
+    # What is of the overrides' module gets no GType of its own.
+    __module__ = "gi.repository.Loop"
+
+    def __init__(self, coro, context=None):
+        super().__init__()
+        self.coro = coro
+        self.context = context if context is not None else contextvars.copy_context()
+
+    def _step(self, function, *args):
+        status = Loop.CoroutineStatus
+        try:
+            awaited = self.context.run(function, *args)
+            while awaited is not None and not isinstance(awaited, Loop.Future):
+                wrong = RuntimeError(f"a task can await futures of libloop only, not {awaited!r}")
+                awaited = self.context.run(self.coro.throw, wrong)
+            return status.AWAITING, awaited, None
+        except StopIteration as stop:
+            return status.RETURNED, None, to_value(stop.value)
+        except BaseException as exception:
+            loop = Loop.EventLoop.get_running()
+            if isinstance(exception, (KeyboardInterrupt, SystemExit)):
+                _report(loop, "", exception)
+            error = to_error(exception, loop and loop.get_current_task())
+        raise error
+
+    def do_send(self):
+        return self._step(self.coro.send, None)
+
+    def do_throw_exception(self, error):
+        return self._step(self.coro.throw, to_exception(error))
+
+    def do_close(self):
+        try:
+            self.coro.close()
+        except BaseException as exception:
+            loop = Loop.EventLoop.get_running()
+            if loop is None:
+                traceback.print_exception(exception)
+            else:
+                _report(loop, f"Exception in coroutine {self.coro!r} while it was closed", exception)
+
+
+def _to_coroutine(coro, context=None):
+    if isinstance(coro, Loop.Coroutine):
+        return coro
+    if not inspect.iscoroutine(coro) and not isinstance(coro, collections.abc.Coroutine):
+        raise TypeError(f"a coroutine was expected, got {coro!r}")
+    return _Coroutine(coro, context)
+
+
+class Task(Loop.Task):
+    @staticmethod
+    def new(loop, coro):
+        return _new_task(loop, _to_coroutine(coro))
+
+    def get_coro(self):
+        coroutine = self.get_coroutine()
+        return getattr(coroutine, "coro", coroutine)
+
+
+_new_task = Loop.Task.new
+Task = override(Task)
+__all__.append("Task")
+
+
+@_export
+def ensure_future(awaitable, *, loop=None):
+    if isinstance(awaitable, Future):
+        if loop is not None and awaitable.get_loop() is not loop:
+            raise ValueError("The future belongs to a different loop than the one specified as the loop argument")
+        return awaitable
+    loop = loop or get_running_loop()
+    if isinstance(awaitable, Loop.Coroutine) or inspect.iscoroutine(awaitable):
+        return loop.create_task(awaitable)
+    if inspect.isawaitable(awaitable):
+
+        async def wait():
+            return await awaitable
+
+        return loop.create_task(wait())
+    raise TypeError(f"a future, a coroutine or an awaitable was expected, got {awaitable!r}")
+
+
+@_export
+def current_task(loop=None):
+    return (loop or get_running_loop()).get_current_task()
+
+
+@_export
+def all_tasks(loop=None):
+    return set((loop or get_running_loop()).all_tasks())
+
+
+def _ensure_futures(awaitables, loop=None):
+    awaitables = list(awaitables)
+    loop = loop or next((a.get_loop() for a in awaitables if isinstance(a, Future)), None) or get_running_loop()
+    return loop, [ensure_future(awaitable, loop=loop) for awaitable in awaitables]
+
+
+def _keeping(outer, futures):
+    """They keep the exceptions with which ``outer`` may end."""
+    outer._children = futures
+    return outer
+
+
+@_export
+async def sleep(delay, result=None):
+    await Loop.sleep(get_running_loop(), delay)
+    return result
+
+
+@_export
+def gather(*aws, return_exceptions=False, loop=None):
+    loop, futures = _ensure_futures(aws, loop)
+    outer = Loop.gather(loop, futures, return_exceptions)
+    if return_exceptions:
+        outer._outcomes = futures
+    return _keeping(outer, futures)
+
+
+FIRST_COMPLETED = Loop.ReturnWhen.FIRST_COMPLETED
+FIRST_EXCEPTION = Loop.ReturnWhen.FIRST_EXCEPTION
+ALL_COMPLETED = Loop.ReturnWhen.ALL_COMPLETED
+__all__ += ["FIRST_COMPLETED", "FIRST_EXCEPTION", "ALL_COMPLETED"]
+
+
+@_export
+async def wait(aws, *, timeout=None, return_when=ALL_COMPLETED):
+    loop, futures = _ensure_futures(set(aws))
+    if not futures:
+        raise ValueError("Set of Tasks/Futures is empty.")
+    result = await Loop.wait(loop, futures, -1 if timeout is None else max(timeout, 0), return_when)
+    return set(result.get_done()), set(result.get_pending())
+
+
+@_export
+async def wait_for(fut, timeout):
+    inner = ensure_future(fut)
+    return await _keeping(Loop.wait_for(inner, -1 if timeout is None else max(timeout, 0)), [inner])
+
+
+@_export
+def shield(arg):
+    inner = ensure_future(arg)
+    return _keeping(Loop.shield(inner), [inner])
+
+
+# --- Protocols, transports, servers ---------------------------------------------------------------------------------
+
+_VFUNCS = tuple(vfunc.get_name() for vfunc in Loop.Protocol.__info__.get_vfuncs())
+
+
+@_export
+class Protocol(GObject.Object, Loop.Protocol):
+    """A protocol has asyncio's methods: connection_made(transport), data_received(data), eof_received(),
+    pause_writing(), resume_writing(), connection_lost(exception).
+
+    As in asyncio, one that raises in data_received() or eof_received() loses its connection.
+    """
+
+    __gtype_name__ = "LoopPythonProtocol"
+    __module__ = "gi.repository.Loop"
+
+    _transport = staticmethod(lambda: None)
+    _fatal = None
+
+    def __new__(cls, *args, **kwargs):
+        self = super().__new__(cls)
+        GObject.Object.__init__(self)
+        return self
+
+    def __init__(self):
+        # __new__ has done it, since the protocols of asyncio's users do not call this.
+        pass
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        for name in _VFUNCS:
+            # It would take the place of ours, below, in all other protocols as well.
+            if "do_" + name in vars(cls):
+                raise TypeError(f"{cls.__name__}.do_{name} is to be called {name}, as in asyncio")
+
+    def connection_made(self, transport):
+        pass
+
+    def connection_lost(self, exc):
+        pass
+
+    def pause_writing(self):
+        pass
+
+    def resume_writing(self):
+        pass
+
+    def data_received(self, data):
+        pass
+
+    def eof_received(self):
+        pass
+
+    def _attach(self, transport):
+        # Weak, for there may be no connection_lost(), when the loop is closed. What has an attribute of its own stays
+        # the same Python object for as long as the library has the transport.
+        transport._protocol = weakref.ref(self)
+        self._transport = weakref.ref(transport)
+
+    def _detach(self):
+        self.__dict__.pop("_transport", None)
+        self.__dict__.pop("_fatal", None)
+
+    def _guard(self, method, *args, message=None):
+        """Call one of the above: whether it raised, and what it returned."""
+        try:
+            return False, method(*args)
+        except BaseException as exception:
+            context = {"protocol": self}
+            if self._transport() is not None:
+                context["transport"] = self._transport()
+            message = message or f"Exception in callback {method!r}"
+            _report(Loop.EventLoop.get_running(), message, exception, **context)
+            self._fatal = exception
+            return True, None
+
+    def _guard_reading(self, method, *args):
+        failed, result = self._guard(method, *args, message=f"Fatal error: protocol.{method.__name__}() call failed.")
+        if failed and self._transport() is not None:
+            self._transport().abort()
+        return result
+
+    def do_connection_made(self, transport):
+        self._attach(transport)
+        self._guard(self.connection_made, transport)
+
+    def do_connection_lost(self, exception):
+        if exception is not None:
+            exception = to_exception(exception)
+        self._guard(self.connection_lost, self._fatal or exception)
+        self._detach()
+
+    def do_pause_writing(self):
+        self._guard(self.pause_writing, message="protocol.pause_writing() failed")
+
+    def do_resume_writing(self):
+        self._guard(self.resume_writing, message="protocol.resume_writing() failed")
+
+    def do_data_received(self, data, length):
+        self._guard_reading(self.data_received, data)
+
+    def do_eof_received(self):
+        return bool(self._guard_reading(self.eof_received))
+
+
+class Transport(Loop.Transport):
+    def write(self, data):
+        super().write(data if isinstance(data, bytes) else bytes(memoryview(data)))
+
+    def writelines(self, list_of_data):
+        super().writelines([data if isinstance(data, GLib.Bytes) else GLib.Bytes(data) for data in list_of_data])
+
+    def get_extra_info(self, name, default=None):
+        value = super().get_extra_info(name)
+        return default if value is None else value
+
+    def set_protocol(self, protocol):
+        previous = self.get_protocol()
+        if isinstance(previous, Protocol):
+            previous._detach()
+        if isinstance(protocol, Protocol):
+            protocol._attach(self)
+        super().set_protocol(protocol)
+
+    def set_write_buffer_limits(self, high=None, low=None):
+        call(super().set_write_buffer_limits, -1 if high is None else high, -1 if low is None else low)
+
+
+Transport = override(Transport)
+__all__.append("Transport")
+
+
+class Server(Loop.Server):
+    sockets = property(lambda self: tuple(self.get_sockets()))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, exception, trace):
+        self.close()
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, kind, exception, trace):
+        self.close()
+        await self.wait_closed()
+
+
+Server = override(Server)
+__all__.append("Server")

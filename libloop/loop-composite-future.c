@@ -7,13 +7,30 @@
 G_DEFINE_ABSTRACT_TYPE (LoopCompositeFuture, loop_composite_future, LOOP_TYPE_FUTURE)
 
 static void
+drop_done_children (LoopCompositeFuture *self)
+{
+  for (guint i = 0; i < self->n_children; i++)
+    {
+      if (self->children[i].is_done)
+        g_clear_object (&self->children[i].future);
+    }
+}
+
+static void
 end_child (LoopChild *child)
 {
   LoopCompositeFuture *self = child->parent;
+  const gboolean was_pending = loop_future_is_pending (LOOP_FUTURE (self));
 
   child->is_done = TRUE;
   self->n_pending--;
   ((LoopCompositeFutureClass *) G_OBJECT_GET_CLASS (self))->child_done (self, child);
+
+  /* They have served. The garbage collector of an interpreter cannot see that a future holds others. */
+  if (!was_pending)
+    g_clear_object (&child->future);
+  else if (!loop_future_is_pending (LOOP_FUTURE (self)))
+    drop_done_children (self);
 }
 
 static void
@@ -50,11 +67,7 @@ loop_composite_future_finalize (GObject *object)
 {
   LoopCompositeFuture *self = LOOP_COMPOSITE_FUTURE (object);
 
-  for (guint i = 0; i < self->n_children; i++)
-    {
-      if (self->children[i].is_done)
-        g_clear_object (&self->children[i].future);
-    }
+  drop_done_children (self);
   g_free (self->children);
 
   G_OBJECT_CLASS (loop_composite_future_parent_class)->finalize (object);

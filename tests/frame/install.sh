@@ -63,6 +63,24 @@ if [ -n "$LOOP_TYPELIB" ]; then
   check "Loop-1.0.gir" test -s "$(find "$root" -path '*/gir-1.0/Loop-1.0.gir')"
   check "Loop-1.0.typelib" test -s "$(find "$root" -path '*/girepository-1.0/Loop-1.0.typelib')"
 fi
+if [ -n "$LOOP_TYPELIB" ] && [ -z "$HAVE_PYGOBJECT" ]; then
+  overrides=$(dirname "$(find "$root" -path '*/gi/overrides/Loop.py')")
+  python_override ()
+  {
+    LD_LIBRARY_PATH=$libdir PYTHONPATH=${overrides%/gi/overrides} \
+      GI_TYPELIB_PATH=$(dirname "$(find "$root" -name Loop-1.0.typelib)") \
+      "$PYTHON" -B -c "if True:
+        import gi
+        gi.require_version('Loop', '1.0')
+        from gi.repository import Loop
+        assert gi.overrides.Loop.__file__ == '$overrides/Loop.py', gi.overrides.Loop.__file__
+        async def main():
+            await Loop.sleep(0)
+            return 42
+        assert Loop.EventLoop().run_until_complete(main()) == 42"
+  }
+  check "Python finds the installed overrides" python_override
+fi
 if [ -x "$LOOP_BUILDDIR/loopctl/loopctl" ]; then
   loopctl () { LD_LIBRARY_PATH=$libdir "$(find "$root" -path '*/bin/loopctl')" --version; }
   check "loopctl --version" loopctl

@@ -500,8 +500,7 @@ async def sleep(delay, result=None):
 def gather(*aws, return_exceptions=False, loop=None):
     loop, futures = _ensure_futures(aws, loop)
     outer = Loop.gather(loop, futures, return_exceptions)
-    if return_exceptions:
-        outer._outcomes = futures
+    outer._outcomes = futures
     return _keeping(outer, futures)
 
 
@@ -588,7 +587,7 @@ class Protocol(GObject.Object, Loop.Protocol):
     def _attach(self, transport):
         # Weak, for there may be no connection_lost(), when the loop is closed. What has an attribute of its own stays
         # the same Python object for as long as the library has the transport.
-        transport._protocol = weakref.ref(self)
+        transport._is_attached = True
         self._transport = weakref.ref(transport)
 
     def _detach(self):

@@ -124,7 +124,9 @@ def call(function, *args, owner=None):
         return function(*args)
     except GLib.Error as error:
         exception = to_exception(error, owner)
-    # Out here its __context__ stays as it was, and nothing is left that refers to it.
+    # What is bound in PyGObject's functions the garbage collector does not see, and the traceback refers to here.
+    del function, args, owner
+    # Out here the __context__ of the exception stays as it was.
     try:
         raise exception
     finally:

@@ -114,7 +114,7 @@ class TestHandler(ExceptionCase):
         program = """if True:
             import gi
             gi.require_version("Loop", "1.0")
-            from gi.repository import Loop
+            from gi.repository import GLib, Loop
             loop = Loop.EventLoop()
             def handler(loop, context):
                 raise ValueError("the handler failed")
@@ -126,6 +126,7 @@ class TestHandler(ExceptionCase):
             loop.set_exception_handler(None)
             assert loop.get_exception_handler() is None
             loop.call_exception_handler({"message": "by hand", "other": 42})
+            loop.default_exception_handler(Loop.ExceptionContext.new("a context", GLib.Error("x")))
             """
         result = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, timeout=20)
         self.assertEqual(result.returncode, 0)
@@ -134,9 +135,10 @@ class TestHandler(ExceptionCase):
             "Unhandled error in exception handler",
             "ValueError: the handler failed",
             "by hand\nother: 42",
+            "a context",
         ):
             self.assertIn(text, result.stderr)
-        self.assertEqual(result.stderr.count("libloop-WARNING"), 3)
+        self.assertEqual(result.stderr.count("libloop-WARNING"), 4)
 
     def test_dict_and_context(self):
         self.loop.call_exception_handler({"message": "mine", "key": 1})
@@ -151,6 +153,30 @@ class TestHandler(ExceptionCase):
         for wrong in (42, "handler"):
             with self.assertRaises(TypeError):
                 self.loop.set_exception_handler(wrong)
+
+    def test_all_keys(self):
+        error = GLib.Error("full", "g-io-error-quark", Gio.IOErrorEnum.NO_SPACE)
+        context = Loop.ExceptionContext.new("all of it", error)
+        handle = self.loop.call_soon(print)
+        handle.cancel()
+        sock = Gio.Socket.new(Gio.SocketFamily.IPV4, Gio.SocketType.STREAM, Gio.SocketProtocol.DEFAULT)
+        protocol, future = Loop.Protocol(), self.loop.create_future()
+        context.set_handle(handle)
+        context.set_future(future)
+        context.set_protocol(protocol)
+        context.set_transport(None)
+        context.set_socket(sock)
+        self.assertEqual(context.get_message(), "all of it")
+        self.assertTrue(context.get_exception().matches(Gio.io_error_quark(), Gio.IOErrorEnum.NO_SPACE))
+        self.assertEqual(context.get_handle().get_id(), handle.get_id())
+        self.assertIsNone(context.get_transport())
+        found = (context.get_future(), context.get_protocol(), context.get_socket())
+        self.assertEqual(found, (future, protocol, sock))
+
+        self.loop.call_exception_handler(context)
+        report = self.take_report()
+        self.assertEqual(sorted(report), ["exception", "future", "handle", "message", "protocol", "socket"])
+        self.assertEqual((report["future"], report["protocol"], report["socket"]), found)
 
     def test_executor(self):
         error = Failure("in a thread")
@@ -182,7 +208,10 @@ class TestHandler(ExceptionCase):
         self.assertFalse(self.loop.debug)
         self.loop.debug = True
         self.assertTrue(self.loop.get_debug())
-        self.loop.debug = False
+        self.loop.set_debug(False)
+        self.assertFalse(self.loop.debug)
+        self.loop.set_slow_callback_duration(0.25)
+        self.assertEqual(self.loop.slow_callback_duration, 0.25)
         self.loop.slow_callback_duration = 0.5
         self.assertEqual(self.loop.get_slow_callback_duration(), 0.5)
 

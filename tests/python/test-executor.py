@@ -62,6 +62,8 @@ class ExecutorCase(unittest.TestCase):
     def test_properties(self):
         self.assertEqual(self.executor.props.max_workers, 2)
         self.assertEqual(self.executor.props.thread_name_prefix, "py")
+        self.assertEqual(self.executor.get_max_workers(), 2)
+        self.assertEqual(self.executor.get_thread_name_prefix(), "py")
         self.assertEqual(self.executor.props.n_workers, 0)
         self.wait_for(self.submit(lambda: None))
         self.assertEqual(self.executor.get_n_workers(), 1)

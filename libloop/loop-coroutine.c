@@ -28,13 +28,14 @@ loop_coroutine_default_init (LoopCoroutineInterface *iface)
 {
 }
 
-/* A function of an interpreter that raises sets the error, but has no status to return. */
+/* A function of another language that raises has no say in what is returned: it is 0, which would mean "awaiting". */
 static LoopCoroutineStatus
-check_raised (LoopCoroutineStatus status, GError *raised, GError **error)
+finish_step (LoopCoroutineStatus status, LoopFuture **awaited, GError *raised, GError **error)
 {
   if (raised == NULL)
     return status;
 
+  g_clear_object (awaited);
   g_propagate_error (error, raised);
 
   return LOOP_COROUTINE_RAISED;
@@ -67,7 +68,7 @@ loop_coroutine_send (LoopCoroutine *self, LoopFuture **awaited, GValue *result, 
 
   status = LOOP_COROUTINE_GET_IFACE (self)->send (self, awaited, result, &raised);
 
-  return check_raised (status, raised, error);
+  return finish_step (status, awaited, raised, error);
 }
 
 /**
@@ -102,7 +103,7 @@ loop_coroutine_throw (LoopCoroutine *self,
 
   status = LOOP_COROUTINE_GET_IFACE (self)->throw_exception (self, exception, awaited, result, &raised);
 
-  return check_raised (status, raised, error);
+  return finish_step (status, awaited, raised, error);
 }
 
 /**

@@ -81,6 +81,20 @@ if [ -n "$LOOP_TYPELIB" ] && [ -z "$HAVE_PYGOBJECT" ]; then
   }
   check "Python finds the installed overrides" python_override
 fi
+if [ -n "$LOOP_TYPELIB" ] && [ -n "$GJS" ]; then
+  override=$(find "$root" -path '*/share/gjs-1.0/overrides/Loop.js')
+  # It is the override, if a future has a then ().
+  gjs_installed ()
+  {
+    [ function = "$(unset GJS_PATH
+      LD_LIBRARY_PATH=$libdir GI_TYPELIB_PATH=$libdir/girepository-1.0 XDG_DATA_DIRS=${override%/gjs-1.0/*} \
+        "$GJS" "$@")" ]
+  }
+  echo "print (typeof imports.gi.Loop.Future.prototype.then);" >"$dir/legacy.js"
+  echo "import Loop from 'gi://Loop?version=1.0'; print (typeof Loop.Future.prototype.then);" >"$dir/module.js"
+  check "GJS finds the override, imports.gi" gjs_installed "$dir/legacy.js"
+  check "GJS finds the override, gi://Loop" gjs_installed -m "$dir/module.js"
+fi
 if [ -x "$LOOP_BUILDDIR/loopctl/loopctl" ]; then
   loopctl () { LD_LIBRARY_PATH=$libdir "$(find "$root" -path '*/bin/loopctl')" --version; }
   check "loopctl --version" loopctl

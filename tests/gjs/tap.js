@@ -24,7 +24,7 @@ export function assert (condition, message = 'assertion failed')
 
 export function assertEqual (actual, wanted)
 {
-  assert (Object.is (actual, wanted), `${actual} is not ${wanted}`);
+  assert (Object.is (actual, wanted), `${String (actual)} is not ${String (wanted)}`);
 }
 
 // Returns what @body throws, which has to be a @wanted: a class, or a domain and its code.
@@ -71,7 +71,7 @@ function* allFunctions ()
             methods.push (GIRepository.struct_info_get_method (info, j));
         }
       for (const method of methods)
-        yield `${name}.${method.get_name ()}`;
+        yield `${name}.${method.get_name () || 'new'}`;
     }
 }
 

@@ -164,6 +164,11 @@ function isGenerator (value)
   return typeof value?.next === 'function' && typeof value.throw === 'function';
 }
 
+function isCancellation (exception)
+{
+  return exception instanceof GLib.Error && exception.matches (Gio.IOErrorEnum, Gio.IOErrorEnum.CANCELLED);
+}
+
 // The future of a promise, for a task to wait for.
 function toFuture (value, loop)
 {
@@ -196,7 +201,7 @@ function* call (func)
     }
   catch (e)
     {
-      if (e instanceof GLib.Error && e.matches (Gio.IOErrorEnum, Gio.IOErrorEnum.CANCELLED))
+      if (isCancellation (e))
         cancellable.cancel ();
       throw e;
     }
@@ -328,10 +333,10 @@ function extendFuture ()
     // The GValue of a future without a result makes GJS fail in its own way.
     result ()
     {
-      const exception = this.exception ();
+      const error = native.exception.call (this);
 
-      if (exception !== null)
-        throw exception;
+      if (error !== null)
+        throw fromError (error);
 
       return fromValue (last (native.result.call (this)));
     },
@@ -475,9 +480,8 @@ function extendEventLoop ()
       native.set_exception_handler.call (this, handler == null ? null : (loop, context) => {
         try
           {
-            // As long as the handler has the context, the exception is there too.
-            context[HOLDER] = holders.get (context.get_exception ()?.code)?.deref ();
-            handler (loop, context);
+            // GJS only lends it.
+            handler (loop, context.ref ().hold_exception ());
           }
         catch (e)
           {
@@ -515,6 +519,14 @@ function extendExceptionContext ()
     get_exception ()
     {
       return fromError (native.get_exception.call (this));
+    },
+
+    // Has the exception be there for as long as somebody has the context.
+    hold_exception ()
+    {
+      this[HOLDER] = holders.get (native.get_exception.call (this)?.code)?.deref ();
+
+      return this;
     },
   }));
 
@@ -563,6 +575,60 @@ function extendQueue ()
     newPriority (loop, maxsize, guarded ((a, b) => compare (fromValue (a), fromValue (b)), [], loop, 0));
 }
 
+function getTask (loop)
+{
+  const task = loop.get_current_task ();
+
+  if (task === null)
+    throw new GLib.Error (Loop.Error, Loop.Error.INVALID_STATE, 'No task of this event loop is running');
+
+  return task;
+}
+
+const LIMITED = Symbol ('the task that a timeout limits, and what it was asked before');
+
+function extendTimeout ()
+{
+  // loop_timeout () has the name of its class.
+  const { '': after, at } = Loop.Timeout;
+  const begin = make => (loop, seconds) => {
+    const task = getTask (loop);
+
+    return Object.assign (make (loop, seconds), { [LIMITED]: { task, nCancels: task.cancelling () } });
+  };
+
+  Loop.timeout = Loop.Timeout.new = begin (after);
+  Loop.Timeout.at = begin (at);
+
+  extend (Loop.Timeout, native => ({
+    // With the exception with which what it limits has ended, if any: throws that or, if time was up, another.
+    exit (exception = null)
+    {
+      const { task, nCancels } = this[LIMITED];
+
+      native.exit.call (this);
+      if (this.expired () && isCancellation (exception) && task.cancelling () <= nCancels)
+        throw new GLib.Error (Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT, 'Time was up');
+      if (exception !== null)
+        throw exception;
+    },
+  }));
+}
+
+function extendTaskGroup ()
+{
+  const { new: make } = Loop.TaskGroup;
+
+  Loop.TaskGroup.new = loop => getTask (loop) && make (loop);
+
+  extend (Loop.TaskGroup, native => ({
+    create_task (awaitable)
+    {
+      return native.create_task.call (this, toCoroutine (awaitable));
+    },
+  }));
+}
+
 function extendOthers ()
 {
   const { gather, wait } = Loop;
@@ -572,13 +638,18 @@ function extendOthers ()
     gather (loop, awaitables.map (awaitable => ensureFuture (awaitable, loop)), returnExceptions);
   Loop.wait = (loop, awaitables, timeout = -1, returnWhen = Loop.ReturnWhen.ALL_COMPLETED) =>
     wait (loop, awaitables.map (awaitable => ensureFuture (awaitable, loop)), timeout, returnWhen);
-  Loop.timeout = Loop.Timeout.new = (loop, delay) => Loop.Timeout[''] (loop, delay);
   Loop.Task.new = (loop, awaitable) => newTask (loop, toCoroutine (awaitable));
 
-  extend (Loop.TaskGroup, native => ({
-    create_task (awaitable)
+  // See Future.result ().
+  extend (Loop.Coroutine, () => ({
+    send ()
     {
-      return native.create_task.call (this, toCoroutine (awaitable));
+      return this.vfunc_send ();
+    },
+
+    throw (exception)
+    {
+      return this.vfunc_throw_exception (toError (exception, this));
     },
   }));
   extend (Loop.Condition, native => ({
@@ -676,6 +747,8 @@ function _init ()
   extendEventLoop ();
   extendExceptionContext ();
   extendQueue ();
+  extendTimeout ();
+  extendTaskGroup ();
   extendOthers ();
   guardProtocols ();
 }

@@ -66,4 +66,30 @@ else
   check "$name" clock_tells_time
 fi
 
+# One client after another is answered, then the server ends.
+echo_in_javascript ()
+{
+  local line port word
+  coproc server { exec timeout 60 "$GJS" -m "$LOOP_SRCDIR/docs/examples/echo.js" 0; }
+  read -r -t 30 line <&"${server[0]}" || return
+  port=${line##* }
+  for word in hello again; do
+    exec 5<>"/dev/tcp/127.0.0.1/$port" || return
+    echo "$word" >&5
+    read -r -t 30 line <&5
+    exec 5>&-
+    [ "$line" = "$word" ] || return
+  done
+  # timeout, which it goes to, passes it on.
+  kill -TERM "$server_PID"
+  read -r -t 30 line <&"${server[0]}"
+  [ "$line" = closed ]
+}
+
+if [ -n "$GJS" ] && [ -n "$LOOP_TYPELIB" ]; then
+  check "echo.js: a server in JavaScript" echo_in_javascript
+else
+  skip "echo.js: a server in JavaScript" "no GJS, or no introspection"
+fi
+
 finish

@@ -80,7 +80,7 @@ echo_in_javascript ()
     exec 5>&-
     [ "$line" = "$word" ] || return
   done
-  # timeout, which it goes to, passes it on.
+  # shellcheck disable=SC2154 # coproc sets it; and timeout, which it is, passes the signal on
   kill -TERM "$server_PID"
   read -r -t 30 line <&"${server[0]}"
   [ "$line" = closed ]

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// JavaScript values in GValues.
+
+const { GObject } = imports.gi;
+const { fromError } = imports.overrides.libloop.exceptions;
+
+const Value = GObject.registerClass ({ GTypeName: 'LoopJSValue' }, class extends GObject.Object {
+  constructor (value)
+  {
+    super ();
+    this.value = value;
+  }
+});
+
+// What GValue has no type for, or would not give back as it was, travels in a Value.
+function toValue (value)
+{
+  switch (typeof value)
+    {
+    case 'number':
+    case 'boolean':
+      return value;
+    case 'string':
+      return value.includes ('\0') ? new Value (value) : value;
+    case 'object':
+      return value === null || value.constructor?.$gtype !== undefined ? value : new Value (value);
+    default:
+      return new Value (value);
+    }
+}
+
+function fromValue (value)
+{
+  if (value instanceof Value)
+    return value.value;
+  if (value instanceof GObject.ValueArray)
+    return Array.from ({ length: value.n_values }, (_, i) => fromValue (value.get_nth (i)));
+
+  return fromError (value);
+}

@@ -6,7 +6,7 @@ const { Gio, GLib, GObject, Loop } = imports.gi;
 const { goOn } = imports.overrides.libloop.callbacks;
 const { extend } = imports.overrides.libloop.classes;
 const { fromError, toError } = imports.overrides.libloop.exceptions;
-const { toValue } = imports.overrides.libloop.values;
+const { keepResult, toValue } = imports.overrides.libloop.values;
 
 function isThenable (value)
 {
@@ -106,20 +106,24 @@ const Coroutine = GObject.registerClass ({
   step (how, value)
   {
     const loop = Loop.EventLoop.get_running ();
+    const task = loop?.get_current_task () ?? {};
 
     try
       {
         const step = this.generator[how] (value);
 
         if (step.done)
-          return [Loop.CoroutineStatus.RETURNED, null, toValue (step.value)];
+          {
+            keepResult (task, step.value);
+            return [Loop.CoroutineStatus.RETURNED, null, toValue (step.value)];
+          }
 
         this.awaited = toFuture (step.value, loop);
         return [Loop.CoroutineStatus.AWAITING, this.awaited, null];
       }
     catch (e)
       {
-        throw toError (e, loop?.get_current_task () ?? {});
+        throw toError (e, task);
       }
     finally
       {

@@ -6,7 +6,7 @@ const { Loop } = imports.gi;
 const { guarded } = imports.overrides.libloop.callbacks;
 const { extend, last } = imports.overrides.libloop.classes;
 const { fromError, toError } = imports.overrides.libloop.exceptions;
-const { fromValue, toValue } = imports.overrides.libloop.values;
+const { getResult, keepResult, toValue } = imports.overrides.libloop.values;
 
 function extendFuture ()
 {
@@ -25,7 +25,7 @@ function extendFuture ()
       if (error !== null)
         throw fromError (error, this);
 
-      return fromValue (last (native.result.call (this)));
+      return getResult (this, () => last (native.result.call (this)));
     },
 
     set_exception (exception)
@@ -35,7 +35,10 @@ function extendFuture ()
 
     set_result (result)
     {
-      return native.set_result.call (this, toValue (result));
+      native.set_result.call (this, toValue (result));
+      keepResult (this, result);
+
+      return true;
     },
 
     add_done_callback (callback, ...args)

@@ -39,3 +39,20 @@ function fromValue (value)
 
   return fromError (value);
 }
+
+const RESULT = Symbol ('the result that a future keeps');
+
+// GJS 1.74 never frees what it has read out of a GValue: it is done once for each future, and not
+// for what JavaScript has put there.
+function keepResult (future, value)
+{
+  if (!(value instanceof GObject.Value))
+    future[RESULT] = { value };
+}
+
+function getResult (future, read)
+{
+  future[RESULT] ??= { value: fromValue (read ()) };
+
+  return future[RESULT].value;
+}

@@ -26,7 +26,8 @@ const loop = new Loop.EventLoop ();
 
 async function main ()
 {
-  const server = await loop.create_server (['127.0.0.1'], Number (System.programArgs[0] ?? 8888), null, () => new Echo ());
+  const port = Number (System.programArgs[0] ?? 8888);
+  const server = await loop.create_server (['127.0.0.1'], port, null, () => new Echo ());
 
   print (`listening on port ${server.get_sockets ()[0].get_local_address ().get_port ()}`);
   loop.add_signal_handler (SIGTERM, () => {

@@ -85,6 +85,14 @@ canceller_to_variant (const LoopRow *row)
   return g_variant_new_take_string (g_strdup_printf ("%s %s", row->canceller_kind, g_variant_get_string (text, NULL)));
 }
 
+static GVariant *
+origin_to_variant (const LoopRow *row)
+{
+  g_autofree char *origin = loop_traceback_get_origin (row->id);
+
+  return origin != NULL ? text_to_variant (origin) : NULL;
+}
+
 /* Its pages are counted now, and not under the hold: it is a system call for each row. */
 static GVariant *
 stack_used_to_variant (const LoopRow *row)
@@ -130,6 +138,8 @@ column_to_variant (const LoopColumn *column, const LoopRow *row, const LoopRowPa
       return row->numbers[column->index] != 0 ? g_variant_new_uint64 (row->numbers[column->index]) : NULL;
     case LOOP_COLUMN_CANCELLER:
       return canceller_to_variant (row);
+    case LOOP_COLUMN_CREATED:
+      return origin_to_variant (row);
     case LOOP_COLUMN_STACK_USED:
       return stack_used_to_variant (row);
     case LOOP_COLUMN_STACK_SIZE:

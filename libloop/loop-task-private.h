@@ -13,7 +13,6 @@ struct _LoopTask
 
   LoopCloseHook close_hook;
   LoopCoroutine *coroutine; /* until it has ended */
-  const LoopCoroutineInterface *iface;
   LoopFuture *waiter;       /* what the coroutine waits for, or NULL */
   guint64 waiter_callback;
   const char *coroutine_name; /* interned; or NULL if nobody wanted to know when it was made */

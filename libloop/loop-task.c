@@ -204,9 +204,9 @@ step (LoopTask *self, const GError *exception)
 
   outer = begin_step (self);
   if (exception != NULL)
-    status = self->iface->throw_exception (self->coroutine, exception, &awaited, &result, &error);
+    status = loop_coroutine_throw (self->coroutine, exception, &awaited, &result, &error);
   else
-    status = self->iface->send (self->coroutine, &awaited, &result, &error);
+    status = loop_coroutine_send (self->coroutine, &awaited, &result, &error);
   end_step (loop, outer);
 
   switch (status)
@@ -386,7 +386,6 @@ loop_task_new (LoopEventLoop *loop, LoopCoroutine *coroutine)
   /* Once it is set up, an inspector may be looking. */
   self = g_object_new (LOOP_TYPE_TASK, NULL);
   self->coroutine = g_object_ref (coroutine);
-  self->iface = LOOP_COROUTINE_GET_IFACE (coroutine);
   self->number = __atomic_add_fetch (&n_tasks, 1, __ATOMIC_RELAXED);
   if (loop_event_loop_is_timed (loop))
     self->coroutine_name = g_intern_string (loop_coroutine_get_name (coroutine));

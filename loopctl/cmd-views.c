@@ -11,16 +11,16 @@
 
 /* handles, timers and so on: what List has to show. */
 
-const char *const ctl_columns_handles[] = { "id", "kind", "state", "seconds", "name", NULL };
-const char *const ctl_columns_timers[] = { "id", "when", "in", "name", NULL };
-const char *const ctl_columns_watches[] = { "id", "fd", "events", "kind", "name", NULL };
-const char *const ctl_columns_transports[] = { "id",       "kind", "state",    "fd",      "peer", "protocol",
-                                               "received", "sent", "buffered", "reading", NULL };
+const char *const ctl_columns_handles[] = { "id", "kind", "state", "seconds", "name", "created", NULL };
+const char *const ctl_columns_timers[] = { "id", "when", "in", "name", "created", NULL };
+const char *const ctl_columns_watches[] = { "id", "fd", "events", "kind", "name", "created", NULL };
+const char *const ctl_columns_transports[] = { "id",       "kind", "state",    "fd",      "peer",    "protocol",
+                                               "received", "sent", "buffered", "reading", "created", NULL };
 const char *const ctl_columns_servers[] = { "id", "state", "address", "clients", "accepted", NULL };
 const char *const ctl_columns_futures[] = { "id",     "state",        "name",      "callbacks", "waiters",
-                                            "waiter", "cancelled_by", "canceller", NULL };
-const char *const ctl_columns_tasks[] = { "id",         "state",        "name",      "coroutine",  "awaits", "awaited",
-                                          "cancelling", "cancelled_by", "canceller", "stack_used", NULL };
+                                            "waiter", "cancelled_by", "canceller", "created",   NULL };
+const char *const ctl_columns_tasks[] = { "id",         "state",        "name",      "coroutine",  "awaits",  "awaited",
+                                          "cancelling", "cancelled_by", "canceller", "stack_used", "created", NULL };
 const char *const ctl_columns_fibers[] = { "id", "state", "name", "function", "stack_used", "stack_size", NULL };
 const char *const ctl_columns_executors[] = { "id",   "kind",   "name", "max_workers", "workers",
                                               "idle", "queued", "done", NULL };

@@ -161,10 +161,11 @@ propose_kind (Completer *self, CtlComplete kind)
 static gboolean
 is_sortable (const char *column)
 {
-  static const char *const others[] = { "name",      "kind",    "state",    "events",     "peer",         "protocol",
-                                        "address",   "reading", "seconds",  "waiter",     "cancelled_by", "canceller",
-                                        "coroutine", "awaits",  "awaited",  "stack_used", "stack_size",   "function",
-                                        "executor",  "signal",  "callback", NULL };
+  static const char *const others[] = { "name",         "kind",       "state",     "events",   "peer",
+                                        "protocol",     "address",    "reading",   "seconds",  "waiter",
+                                        "cancelled_by", "canceller",  "coroutine", "awaits",   "awaited",
+                                        "stack_used",   "stack_size", "function",  "executor", "signal",
+                                        "callback",     "created",    NULL };
 
   return !g_strv_contains (others, column);
 }

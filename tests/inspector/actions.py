@@ -334,15 +334,15 @@ class TestState(TestCase):
         while self.client.metrics(self.loop)["callbacks"] < 100 or self.client.state(self.loop)["state"] != "polling":
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.05)
+        # How long they took by their own account: preemption takes wall time as well.
+        spins = sorted(map(float, self.target.do("spins").split()))
+        self.assertEqual(len(spins), 100)
         metrics = self.client.metrics(self.loop)
-        self.assertGreaterEqual(metrics["duration_p50"], 0.001)
-        # Below the next class: how exact a bucket is, a unit test shows, and preemption takes wall time.
-        self.assertLess(metrics["duration_p50"], 0.010)
-        self.assertGreaterEqual(metrics["duration_p90"], 0.010)
-        self.assertLess(metrics["duration_p90"], 0.100)
-        self.assertGreaterEqual(metrics["duration_p99"], 0.100)
-        self.assertLess(metrics["duration_p99"], 0.400)
-        self.assertGreaterEqual(metrics["duration_max"], 0.100)
+        # Buckets are a fifth wide at most, and the commands themselves are callbacks, too: some tens of short ones.
+        for name, low, high in (("p50", 20, 60), ("p90", 80, 95), ("p99", 94, 99)):
+            self.assertGreater(metrics[f"duration_{name}"], spins[low] * 0.75, name)
+            self.assertLess(metrics[f"duration_{name}"], spins[high] * 1.3 + 0.001, name)
+        self.assertGreaterEqual(metrics["duration_max"], spins[-1])
         # A timer that is due while a callback blocks the loop is late.
         self.target.do("timers 1 0.1")
         self.target.do("block 0.4")
@@ -350,28 +350,27 @@ class TestState(TestCase):
 
     def test_busy_and_poll(self):
         def measure():
-            # One that it cannot be in the midst of: right after a short callback.
-            self.target.do("soon")
-            metrics = self.client.metrics(self.loop)
-            return time.monotonic(), metrics["busy"], metrics["poll"]
+            # By the loop's own clock, when the callback that answers begins.
+            return map(float, self.target.do("metrics").split()[2:])
 
         self.target.do("soon")
         time.sleep(0.1)
-        start, busy, poll = measure()
+        busy, poll, start = measure()
         for _ in range(15):
             self.target.do("spin 50 1")
             time.sleep(0.1)
-        end, busy_end, poll_end = measure()
+        busy_end, poll_end, end = measure()
         wall = end - start
         self.assertGreater(wall, 1)
         self.assertGreater(busy_end - busy, 0.7)
+        # Two times of one callback are missing or too many: its own until it asks.
         self.assertLess(abs((busy_end - busy) + (poll_end - poll) - wall), wall * 0.01 + 0.002)
 
     def test_metrics_agree(self):
         self.target.do("timers 5 0")
         time.sleep(0.1)
         # The commands are callbacks themselves.
-        iterations, callbacks = map(int, self.target.do("metrics").split())
+        iterations, callbacks = map(int, self.target.do("metrics").split()[:2])
         time.sleep(0.05)
         metrics = self.client.metrics(self.loop)
         self.assertGreaterEqual(metrics["callbacks"], callbacks)

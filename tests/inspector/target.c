@@ -53,13 +53,20 @@ block (gpointer user_data)
   g_usleep ((gulong) (g_ascii_strtod (user_data, NULL) * G_USEC_PER_SEC));
 }
 
+/* How long each took: on a busy machine longer than it was told to. */
+static GArray *spins;
+
 static void
 spin (gpointer user_data)
 {
-  gint64 end = g_get_monotonic_time () + GPOINTER_TO_INT (user_data);
+  gint64 begin = g_get_monotonic_time ();
+  double seconds;
 
-  while (g_get_monotonic_time () < end)
+  while (g_get_monotonic_time () < begin + GPOINTER_TO_INT (user_data))
     ;
+
+  seconds = (double) (g_get_monotonic_time () - begin) / G_USEC_PER_SEC;
+  g_array_append_val (spins, seconds);
 }
 
 static double
@@ -191,10 +198,23 @@ command_spin (LoopEventLoop *loop, char **arguments)
 {
   guint n = (guint) number (arguments, 2, 1);
 
+  if (spins == NULL)
+    spins = g_array_new (FALSE, FALSE, sizeof (double));
   for (guint i = 0; i < n; i++)
     loop_event_loop_call_soon (loop, spin, GINT_TO_POINTER ((int) (number (arguments, 1, 1) * 1000)), NULL);
 
   return NULL;
+}
+
+static char *
+command_spins (LoopEventLoop *loop, char **arguments)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  for (guint i = 0; spins != NULL && i < spins->len; i++)
+    g_string_append_printf (text, "%s%.6f", i > 0 ? " " : "", g_array_index (spins, double, i));
+
+  return g_string_free (g_steal_pointer (&text), FALSE);
 }
 
 static char *
@@ -229,8 +249,10 @@ command_metrics (LoopEventLoop *loop, char **arguments)
 {
   g_autoptr (LoopMetrics) metrics = loop_event_loop_get_metrics (loop);
 
-  return g_strdup_printf ("%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, loop_metrics_get_iterations (metrics),
-                          loop_metrics_get_callbacks (metrics));
+  return g_strdup_printf ("%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %.6f %.6f %.6f",
+                          loop_metrics_get_iterations (metrics), loop_metrics_get_callbacks (metrics),
+                          loop_metrics_get_busy_time (metrics), loop_metrics_get_poll_time (metrics),
+                          loop_event_loop_time (loop));
 }
 
 static void
@@ -293,33 +315,20 @@ static const struct
   Command command;
   gboolean answers_itself;
 } loop_commands[] = {
-  { "timers", command_timers, FALSE },
-  { "never", command_never, FALSE },
-  { "name", command_name, FALSE },
-  { "churn", command_churn, FALSE },
-  { "load", command_load, FALSE },
-  { "block", command_block, FALSE },
-  { "spin", command_spin, FALSE },
-  { "soon", command_soon, FALSE },
-  { "future", command_future, FALSE },
-  { "watch", command_watch, FALSE },
-  { "debug", command_debug, FALSE },
-  { "serve", command_serve, TRUE },
-  { "close", command_close, FALSE },
-  { "metrics", command_metrics, FALSE },
-  { "graph", command_graph, FALSE },
-  { "group", command_group, FALSE },
-  { "cycle", command_cycle, FALSE },
-  { "fibers", command_fibers, FALSE },
-  { "wake", command_wake, FALSE },
-  { "deep", command_deep, FALSE },
-  { "busy", command_busy, FALSE },
-  { "rename", command_rename, FALSE },
-  { "stubborn", command_stubborn, FALSE },
-  { "wait_for", command_wait_for, FALSE },
-  { "jobs", command_jobs, FALSE },
-  { "signal", command_signal, FALSE },
-  { "churn_tasks", command_churn_tasks, FALSE },
+  { "timers", command_timers, FALSE },     { "never", command_never, FALSE },
+  { "name", command_name, FALSE },         { "churn", command_churn, FALSE },
+  { "load", command_load, FALSE },         { "block", command_block, FALSE },
+  { "spin", command_spin, FALSE },         { "spins", command_spins, FALSE },
+  { "soon", command_soon, FALSE },         { "future", command_future, FALSE },
+  { "watch", command_watch, FALSE },       { "debug", command_debug, FALSE },
+  { "serve", command_serve, TRUE },        { "close", command_close, FALSE },
+  { "metrics", command_metrics, FALSE },   { "graph", command_graph, FALSE },
+  { "group", command_group, FALSE },       { "cycle", command_cycle, FALSE },
+  { "fibers", command_fibers, FALSE },     { "wake", command_wake, FALSE },
+  { "deep", command_deep, FALSE },         { "busy", command_busy, FALSE },
+  { "rename", command_rename, FALSE },     { "stubborn", command_stubborn, FALSE },
+  { "wait_for", command_wait_for, FALSE }, { "jobs", command_jobs, FALSE },
+  { "signal", command_signal, FALSE },     { "churn_tasks", command_churn_tasks, FALSE },
 };
 
 static void

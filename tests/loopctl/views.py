@@ -8,21 +8,23 @@ import tap
 
 STATE = {"id", "state", "debug", "slow_callback_duration"}
 COLUMNS = {
-    "handles": ["id", "kind", "state", "seconds", "name"],
-    "timers": ["id", "when", "in", "name"],
-    "watches": ["id", "fd", "events", "kind", "name"],
-    "transports": ["id", "kind", "state", "fd", "peer", "protocol", "received", "sent", "buffered", "reading"],
+    "handles": ["id", "kind", "state", "seconds", "name", "created"],
+    "timers": ["id", "when", "in", "name", "created"],
+    "watches": ["id", "fd", "events", "kind", "name", "created"],
+    "transports": ["id", "kind", "state", "fd", "peer", "protocol", "received", "sent", "buffered", "reading",
+                   "created"],
     "servers": ["id", "state", "address", "clients", "accepted"],
-    "futures": ["id", "state", "name", "callbacks", "waiters", "waiter", "cancelled_by", "canceller"],
+    "futures": ["id", "state", "name", "callbacks", "waiters", "waiter", "cancelled_by", "canceller",
+                "created"],
     "tasks": ["id", "state", "name", "coroutine", "awaits", "awaited", "cancelling", "cancelled_by", "canceller",
-              "stack_used"],
+              "stack_used", "created"],
     "fibers": ["id", "state", "name", "function", "stack_used", "stack_size"],
     "executors": ["id", "kind", "name", "max_workers", "workers", "idle", "queued", "done"],
     "jobs": ["id", "state", "executor", "awaited", "function"],
     "signals": ["id", "signal", "number", "pending", "caught", "callback"],
 }
 # What a row has only when there is something to say.
-OPTIONAL = {"seconds", "waiter", "cancelled_by", "canceller", "awaits", "awaited", "stack_used"}
+OPTIONAL = {"seconds", "waiter", "cancelled_by", "canceller", "awaits", "awaited", "stack_used", "created"}
 
 
 class TestViews(program.TestCase):

@@ -47,7 +47,7 @@ write_message (const char *text)
 static void
 report (void)
 {
-  g_autofree char *function = loop_describe_function (subject_function);
+  g_autofree char *function = loop_describe_function_after_fault (subject_function);
   g_autofree char *text =
       g_strdup_printf ("libloop: stack overflow in fiber %s, whose stack has %zu bytes; loop_fiber_set_stack_size() "
                        "sets another size\n",

@@ -10,6 +10,8 @@ G_BEGIN_DECLS
 G_GNUC_INTERNAL
 char *loop_describe_function (gpointer function);
 G_GNUC_INTERNAL
+char *loop_describe_function_after_fault (gpointer function);
+G_GNUC_INTERNAL
 char *loop_describe_address (gpointer address);
 G_GNUC_INTERNAL
 gboolean loop_is_own_address (gpointer address);

@@ -6,6 +6,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -81,9 +82,10 @@ load_elfutils (void)
 }
 
 /* Files of debugging information are looked for on this machine only. */
-static LoopSymbol *
-read_symbol (Dwarf_Addr address)
+static gpointer
+read_symbol (gpointer data)
 {
+  const Dwarf_Addr address = (Dwarf_Addr) (gsize) data;
   const Dwfl_Callbacks callbacks = {
     .find_elf = elfutils.linux_proc_find_elf,
     .find_debuginfo = elfutils.build_id_find_debuginfo,
@@ -119,6 +121,28 @@ read_symbol (Dwarf_Addr address)
   return symbol;
 }
 
+/* In a thread of its own: elfutils needs more stack than a fiber has. Returns: (nullable): %NULL if there is no thread */
+static LoopSymbol *
+read_symbol_in_thread (gpointer address)
+{
+  gpointer symbol = NULL;
+  pthread_t thread;
+  sigset_t all;
+  sigset_t mask;
+  int status;
+
+  /* A handler of the program's is not to run there. */
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, &mask);
+  status = pthread_create (&thread, NULL, read_symbol, address);
+  pthread_sigmask (SIG_SETMASK, &mask, NULL);
+
+  if (status == 0)
+    pthread_join (thread, &symbol);
+
+  return symbol;
+}
+
 /* Returns: (nullable): the function at or around an address; in *@place the file and line, or %NULL */
 static char *
 look_up (gpointer address, char **place)
@@ -140,9 +164,14 @@ look_up (gpointer address, char **place)
       symbol = g_hash_table_lookup (known, address);
       if (symbol == NULL)
         {
-          symbol = read_symbol ((Dwarf_Addr) (gsize) address);
-          g_hash_table_insert (known, address, symbol);
+          symbol = read_symbol_in_thread (address);
+          if (symbol != NULL)
+            g_hash_table_insert (known, address, symbol);
         }
+    }
+
+  if (symbol != NULL)
+    {
       name = g_strdup (symbol->name);
       *place = g_strdup (symbol->place);
     }
@@ -168,9 +197,8 @@ describe_offset (const Dl_info *info, gpointer address)
   return g_strdup_printf ("%s+0x%" G_GSIZE_MODIFIER "x", module, (gsize) ((char *) address - (char *) info->dli_fbase));
 }
 
-/* Names a function: its symbol, or else its module and offset, which addr2line(1) understands. */
-char *
-loop_describe_function (gpointer function)
+static char *
+describe_function (gpointer function, gboolean is_looked_up)
 {
   Dl_info info;
   g_autofree char *place = NULL;
@@ -183,9 +211,23 @@ loop_describe_function (gpointer function)
   if (info.dli_sname != NULL && info.dli_saddr == function)
     return g_strdup (info.dli_sname);
 
-  name = look_up (function, &place);
+  name = is_looked_up ? look_up (function, &place) : NULL;
 
   return name != NULL ? name : describe_offset (&info, function);
+}
+
+/* Names a function: its symbol, or else its module and offset, which addr2line(1) understands. */
+char *
+loop_describe_function (gpointer function)
+{
+  return describe_function (function, TRUE);
+}
+
+/* As far as that goes without files and locks of ours: for the handler of a fault, after which nothing else comes. */
+char *
+loop_describe_function_after_fault (gpointer function)
+{
+  return describe_function (function, FALSE);
 }
 
 /* Names a place in a function: its name, and the file and line, as far as they are known. */

@@ -11,6 +11,7 @@ typedef struct
   LoopCompositeFuture parent_instance;
 
   LoopHandle *timer; /* the loop's, while it is pending */
+  LoopFuture *giver; /* the other one once it is done, if what came with it can be given back */
   gboolean is_timed_out;
 } LoopWaitForFuture;
 
@@ -37,6 +38,8 @@ loop_wait_for_future_child_done (LoopCompositeFuture *base, LoopChild *child)
 
   g_object_ref (self);
   loop_handle_clear_pending (&self->timer);
+  if (child->future != NULL && LOOP_FUTURE_GET_CLASS (child->future)->give_back != NULL)
+    g_set_object (&self->giver, child->future);
 
   /* What ended otherwise in spite of being cancelled has its say. */
   if (self->is_timed_out && loop_child_is_cancelled (child) && loop_future_is_pending (future))
@@ -86,10 +89,21 @@ loop_wait_for_future_cancel (LoopFuture *future, const char *message)
 static void
 loop_wait_for_future_give_back (LoopFuture *future)
 {
-  LoopCompositeFuture *base = LOOP_COMPOSITE_FUTURE (future);
+  LoopWaitForFuture *self = (LoopWaitForFuture *) future;
+  LoopCompositeFuture *base = &self->parent_instance;
 
-  if (base->n_children > 0 && !base->children[0].is_let_go && base->children[0].future != NULL)
+  if (self->giver != NULL)
+    loop_future_give_back (self->giver);
+  else if (base->n_children > 0 && !base->children[0].is_let_go && base->children[0].future != NULL)
     loop_future_give_back (base->children[0].future);
+}
+
+static void
+loop_wait_for_future_finalize (GObject *object)
+{
+  g_clear_object (&((LoopWaitForFuture *) object)->giver);
+
+  G_OBJECT_CLASS (loop_wait_for_future_parent_class)->finalize (object);
 }
 
 static void
@@ -97,6 +111,7 @@ loop_wait_for_future_class_init (LoopWaitForFutureClass *klass)
 {
   LoopFutureClass *future_class = (LoopFutureClass *) klass;
 
+  G_OBJECT_CLASS (klass)->finalize = loop_wait_for_future_finalize;
   future_class->cancel = loop_wait_for_future_cancel;
   future_class->give_back = loop_wait_for_future_give_back;
   LOOP_COMPOSITE_FUTURE_CLASS (klass)->child_done = loop_wait_for_future_child_done;

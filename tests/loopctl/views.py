@@ -216,7 +216,7 @@ class TestViews(program.TestCase):
         pid, _ = self.start_target("timers=2000")
         pipe = subprocess.Popen(f"'{program.LOOPCTL}' {pid} timers --all | head -1", shell=True, text=True, env=self.env,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.assertEqual(pipe.communicate(timeout=program.PATIENCE), ("id\twhen\tin\tname\n", ""))
+        self.assertEqual(pipe.communicate(timeout=program.PATIENCE), ("id\twhen\tin\tname\tcreated\n", ""))
 
     def test_color(self):
         pid, _ = self.start_target()

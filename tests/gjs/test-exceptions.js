@@ -205,6 +205,18 @@ test ('context', () => withLoop (contexts.default, (loop, reports) => {
   socket.close ();
 }));
 
+test ('what an error is about', () => withLoop (contexts.default, loop => {
+  const context = Loop.ExceptionContext.new ('something failed', null);
+  const generator = new GObject.Object ();
+
+  assertEqual (context.get_source_traceback (), null);
+  context.set_source_traceback ('  here\n');
+  assertEqual (context.get_source_traceback (), '  here\n');
+  assertEqual (context.get_async_generator (), null);
+  context.set_async_generator (generator);
+  assertEqual (context.get_async_generator (), generator);
+}));
+
 // They have numbers, of which only so many are known at a time.
 test ('many exceptions', () => withLoop (contexts.default, loop => {
   const first = loop.create_future ();

@@ -256,6 +256,21 @@ test ('await in the main loop of GJS', () => withLoop (contexts.default, async l
   assertEqual (seen[1], null);
 }));
 
+test ('waiting as GIO does', () => withLoop (contexts.default, loop => {
+  const future = loop.create_future ();
+  let seen = null;
+
+  loop.call_soon (() => future.wait_async (null, (source, result) => {
+    assertEqual (source, future);
+    source.wait_finish (result);
+    seen = source.result ();
+    loop.stop ();
+  }));
+  loop.call_later (0.002, () => future.set_result ('here'));
+  assert (loop.run_forever ());
+  assertEqual (seen, 'here');
+}));
+
 // Within a promise no other goes on: that would be for ever.
 test ('run_until_complete in a promise', () => withLoop (contexts.default, async loop => {
   await null;

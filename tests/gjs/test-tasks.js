@@ -10,8 +10,8 @@ import Loop from 'gi://Loop?version=1.0';
 import { assert, assertEqual, assertThrows, collect, covers, done, test } from './tap.js';
 import { contexts, runFor, withLoop } from './loops.js';
 
-covers ('Task', 'TaskGroup', 'Timeout', 'Coroutine', 'EventLoop.create_task', 'EventLoop.set_task_factory',
-        'EventLoop.get_current_task', 'EventLoop.all_tasks', 'Fiber.get_current', 'Fiber.get_stack_size',
+covers ('Task', 'TaskGroup', 'Timeout', 'timeout', 'Coroutine', 'EventLoop.create_task', 'EventLoop.set_task_factory',
+        'EventLoop.get_current_task', 'AsyncGenerator', 'EventLoop.track_async_generator', 'EventLoop.shutdown_asyncgens', 'EventLoop.all_tasks', 'Fiber.get_current', 'Fiber.get_stack_size',
         'Fiber.set_stack_size');
 
 const isCancelled = e => e instanceof GLib.Error && e.matches (Gio.IOErrorEnum, Gio.IOErrorEnum.CANCELLED);
@@ -261,6 +261,28 @@ test ('coroutines by hand', () => withLoop (contexts.default, loop => {
                 Gio.IOErrorEnum.BUSY);
   sleeper.close ();
   assert (sleeper.isClosed);
+}));
+
+const Generator = GObject.registerClass ({
+  Implements: [Loop.AsyncGenerator],
+}, class Generator extends GObject.Object {
+  vfunc_aclose ()
+  {
+    this.nClosed = (this.nClosed ?? 0) + 1;
+
+    return this.closing;
+  }
+});
+
+test ('asynchronous generators are closed', () => withLoop (contexts.default, loop => {
+  const generator = new Generator ();
+
+  generator.closing = loop.create_future ();
+  loop.track_async_generator (generator);
+  loop.call_later (0.002, () => generator.closing.set_result (null));
+  loop.run_until_complete (loop.shutdown_asyncgens ());
+  assertEqual (generator.nClosed, 1);
+  assert (generator.aclose () === generator.closing);
 }));
 
 test ('fibers are for C', () => {

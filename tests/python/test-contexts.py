@@ -21,30 +21,30 @@ else:
     GTK_REASON = None if shutil.which("Xvfb") else "Xvfb is missing"
 
 
-class Echo(GObject.Object, Loop.Protocol):
-    def do_connection_made(self, transport):
+class Echo(Loop.Protocol):
+    def connection_made(self, transport):
         self.transport = transport
 
-    def do_data_received(self, data, length):
+    def data_received(self, data):
         self.transport.write(data)
 
 
-class Client(GObject.Object, Loop.Protocol):
+class Client(Loop.Protocol):
     def __init__(self, done):
         super().__init__()
         self.done = done
         self.received = b""
 
-    def do_connection_made(self, transport):
+    def connection_made(self, transport):
         self.transport = transport
         transport.write(b"hello")
 
-    def do_data_received(self, data, length):
+    def data_received(self, data):
         self.received += data
         if self.received == b"hello":
             self.transport.close()
 
-    def do_connection_lost(self, error):
+    def connection_lost(self, error):
         self.done()
 
 
@@ -59,8 +59,7 @@ class Work:
 
     def start(self):
         self.loop.call_soon(self.tick)
-        Loop.sleep(self.loop, 0.02).add_done_callback(self.wake)
-        self.loop.create_server(["127.0.0.1"], 0, None, Echo).add_done_callback(self.serve)
+        self.loop.create_task(self.work())
 
     def tick(self):
         assert Loop.EventLoop.get_running() is self.loop
@@ -69,14 +68,12 @@ class Work:
             self.loop.call_later(0.002, self.tick)
         self.check()
 
-    def wake(self, future):
+    async def work(self):
+        await Loop.sleep(0.02)
         self.slept = True
-        self.check()
-
-    def serve(self, future):
-        self.server = future.result()
+        self.server = await self.loop.create_server(Echo, "127.0.0.1", 0)
         port = self.server.get_sockets()[0].get_local_address().get_port()
-        self.loop.create_connection("127.0.0.1", port, None, lambda: Client(self.answer))
+        await self.loop.create_connection(lambda: Client(self.answer), "127.0.0.1", port)
 
     def answer(self):
         self.answered = True

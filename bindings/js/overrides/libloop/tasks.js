@@ -32,8 +32,8 @@ const LIMITED = Symbol ('the task that a timeout limits, and what it was asked b
 
 function extendTimeout ()
 {
-  // loop_timeout () has the name of its class.
-  const { '': after, at } = Loop.Timeout;
+  const { timeout: after } = Loop;
+  const { at } = Loop.Timeout;
   const begin = make => (loop, seconds) => {
     const task = getTask (loop);
 

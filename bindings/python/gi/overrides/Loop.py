@@ -72,13 +72,14 @@ def _schedule(function, *args, context):
     return wrapped.handle
 
 
-_CONTEXT_KEYS = ("message", "exception", "handle", "future", "protocol", "transport", "socket")
+_CONTEXT_KEYS = ("message", "exception", "handle", "future", "protocol", "transport", "socket", "source_traceback")
 
 
 def _to_dict(context):
     if not isinstance(context, Loop.ExceptionContext):
         return context
     values = {key: getattr(context, "get_" + key)() for key in _CONTEXT_KEYS}
+    values["asyncgen"] = context.get_async_generator()
     if values["exception"] is not None:
         values["exception"] = to_exception(values["exception"])
     return {key: value for key, value in values.items() if value is not None}

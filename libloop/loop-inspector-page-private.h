@@ -25,7 +25,7 @@ typedef enum
   LOOP_COLUMN_NUMBER,
   LOOP_COLUMN_LINK,      /* a number that is another object's id, or absent */
   LOOP_COLUMN_CANCELLER, /* the last name, and its kind */
-  LOOP_COLUMN_CREATED, /* where it was made; absent but in debug mode */
+  LOOP_COLUMN_CREATED,   /* where it was made; absent but in debug mode */
   LOOP_COLUMN_STACK_USED,
   LOOP_COLUMN_STACK_SIZE,
 } LoopColumnType;

@@ -58,7 +58,7 @@ class TestHost(program.TestCase):
         # The end does not wait for it.
         self.assertLess(time.monotonic() - start, 20)
         self.assertRegex(result.out, r"\thandle\trunning\t[\d.]+\tsleep 30\t\n")
-        self.assertRegex(result.err, r"loop 1: blocked for [\d.]+ m?s in handle #\d+ sleep 30\t\n")
+        self.assertRegex(result.err, r"loop 1: blocked for [\d.]+ m?s in handle #\d+ sleep 30\n")
         self.assertIn("nothing was done", result.err)
         self.assertIn("queued\n", result.out)
 

@@ -11,7 +11,7 @@ import gi
 import tap
 
 gi.require_version("Loop", "1.0")
-from gi.repository import Gio, GLib, GObject, Loop  # noqa: E402
+from gi.repository import Gio, GLib, Loop  # noqa: E402
 
 try:
     gi.require_version("Gtk", "4.0")

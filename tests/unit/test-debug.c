@@ -94,7 +94,9 @@ START_TEST (test_slow_callback_is_named)
   handle = loop_event_loop_call_soon (loop, sleep_20_ms, NULL, NULL);
   loop_handle_set_name (handle, "dawdle");
 
-  pattern = g_strdup_printf ("*handle #%" G_GUINT64_FORMAT " dawdle, created at * took 0.0?? seconds (0.00? of them on a CPU)*", loop_handle_get_id (handle));
+  pattern = g_strdup_printf ("*handle #%" G_GUINT64_FORMAT
+                             " dawdle, created at * took 0.0?? seconds (0.00? of them on a CPU)*",
+                             loop_handle_get_id (handle));
   loop_check_expect_warning (pattern);
   run_once (loop);
   loop_check_assert_expected ();

@@ -221,7 +221,7 @@ START_TEST (test_many)
   g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
   g_autoptr (TestGenerator) first = begin_generator (loop);
   g_autoptr (LoopFuture) future = NULL;
-  gsize before;
+  gsize before G_GNUC_UNUSED;
 
   for (int i = 0; i < 1000; i++)
     g_object_unref (begin_generator (loop));

@@ -143,7 +143,8 @@ class TestTree(program.TestCase):
         self.assertEqual((row["name"], row["workers"], row["idle"], row["queued"]), ("loop", 1, 0, 0))
         self.loopctl(host.pid, "run_in_executor", "echo", "from a thread", code=0)
         self.assertEqual(host.stdout.readline(), "from a thread\n")
-        self.loopctl(host.pid, "run_in_executor", "stop", code=0)
+        # It may be gone before it has answered.
+        self.assertIn(self.loopctl(host.pid, "run_in_executor", "stop").code, (0, 2))
         self.assertEqual(host.wait(program.PATIENCE), 0)
 
 

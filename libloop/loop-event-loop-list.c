@@ -70,6 +70,9 @@ go_on_in_parent (void)
 static void
 leave_to_parent (LoopEventLoop *self)
 {
+  /* Other threads may have been waiting for it, or had it if we have not: it begins anew. */
+  if (self->is_held)
+    loop_guard_release (&self->guard);
   loop_guard_init (&self->guard);
   self->is_held = FALSE;
   if (self->incoming != NULL)

@@ -94,8 +94,7 @@ connector_end (Connector *self)
   drop_lookup (self);
   close_attempt (self);
 
-  if (self->factory_notify != NULL)
-    self->factory_notify (self->factory_data);
+  loop_destroy_user_data (self->factory_data, self->factory_notify);
 
   g_clear_pointer (&self->addresses, g_ptr_array_unref);
   g_clear_pointer (&self->local_addresses, g_ptr_array_unref);
@@ -510,8 +509,7 @@ loop_event_loop_create_connection (LoopEventLoop *self,
 
   if (!loop_event_loop_check_usable (self, &error) || !check_arguments (host, options, &error))
     {
-      if (notify != NULL)
-        notify (user_data);
+      loop_destroy_user_data (user_data, notify);
       return loop_future_new_failed (self, "create_connection", error);
     }
 

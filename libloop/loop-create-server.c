@@ -374,8 +374,7 @@ loop_event_loop_create_server (LoopEventLoop *self,
 
   if (!loop_event_loop_check_usable (self, &error) || !check_arguments (hosts, port, options, &error))
     {
-      if (notify != NULL)
-        notify (user_data);
+      loop_destroy_user_data (user_data, notify);
       return loop_future_new_failed (self, "create_server", error);
     }
 

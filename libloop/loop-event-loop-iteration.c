@@ -84,8 +84,7 @@ run_handle (LoopHandle *self)
       self->callback (self->user_data);
     }
 
-  if (self->notify != NULL)
-    self->notify (self->user_data);
+  loop_destroy_user_data (self->user_data, self->notify);
 
   if (G_LIKELY (!is_cancelled))
     self->item.handle_state = LOOP_HANDLE_DONE;

@@ -208,7 +208,7 @@ loop_event_loop_leave (LoopEventLoop *self)
   loop_guard_leave (&self->guard);
 }
 
-/* Of a callback that will not be called. */
+/* Of a callback that has been called for the last time, or will not be. */
 static inline void
 loop_destroy_user_data (gpointer user_data, GDestroyNotify notify)
 {

@@ -192,8 +192,7 @@ loop_event_loop_finalize (GObject *object)
   LoopEventLoop *self = LOOP_EVENT_LOOP (object);
 
   loop_event_loop_set_exception_handler (self, NULL, NULL, NULL);
-  if (self->task_factory_notify != NULL)
-    self->task_factory_notify (self->task_factory_data);
+  loop_destroy_user_data (self->task_factory_data, self->task_factory_notify);
   loop_handle_pool_clear (&self->pool);
   loop_timer_queue_clear (&self->timers);
   loop_neighbours_clear (&self->neighbours);

@@ -364,8 +364,7 @@ exception_closure_unref (LoopExceptionClosure *self)
   if (self == NULL || --self->ref_count > 0)
     return;
 
-  if (self->notify != NULL)
-    self->notify (self->user_data);
+  loop_destroy_user_data (self->user_data, self->notify);
   g_free (self);
 }
 

@@ -110,8 +110,7 @@ job_clear (LoopExecutorJob *self)
 {
   g_assert (self->future == NULL);
 
-  if (self->notify != NULL)
-    self->notify (self->user_data);
+  loop_destroy_user_data (self->user_data, self->notify);
   if (G_IS_VALUE (&self->result))
     g_value_unset (&self->result);
   g_clear_error (&self->error);

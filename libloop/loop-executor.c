@@ -55,8 +55,7 @@ loop_executor_submit (LoopExecutor *self,
 
   if (!loop_event_loop_check_usable (loop, &error))
     {
-      if (notify != NULL)
-        notify (user_data);
+      loop_destroy_user_data (user_data, notify);
       return loop_future_new_failed (loop, "run_in_executor", error);
     }
 

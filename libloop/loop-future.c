@@ -22,8 +22,7 @@ done_callback_free (gpointer data)
 {
   LoopDoneCallback *self = data;
 
-  if (self->notify != NULL)
-    self->notify (self->user_data);
+  loop_destroy_user_data (self->user_data, self->notify);
   g_clear_object (&self->future);
   g_free (self);
 }

@@ -45,8 +45,7 @@ void
 loop_handle_discard (LoopHandle *self, LoopHandlePool *pool)
 {
   self->loop = NULL;
-  if (self->notify != NULL)
-    self->notify (self->user_data);
+  loop_destroy_user_data (self->user_data, self->notify);
 
   loop_handle_release (self, pool);
 }

@@ -40,8 +40,7 @@ extension_free (gpointer data)
 {
   LoopInspectorExtension *self = data;
 
-  if (self->notify != NULL)
-    self->notify (self->user_data);
+  loop_destroy_user_data (self->user_data, self->notify);
   g_dbus_interface_info_unref (self->info);
   g_free (self);
 }

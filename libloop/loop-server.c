@@ -229,8 +229,7 @@ release_factory (LoopServer *self)
     return;
 
   notify = g_steal_pointer (&self->factory_notify);
-  if (notify != NULL)
-    notify (self->factory_data);
+  loop_destroy_user_data (self->factory_data, notify);
 }
 
 static GObject *

@@ -17,8 +17,7 @@ signal_handler_unref (LoopSignalHandler *self)
   if (self == NULL || --self->ref_count > 0)
     return;
 
-  if (self->notify != NULL)
-    self->notify (self->user_data);
+  loop_destroy_user_data (self->user_data, self->notify);
   g_free (self);
 }
 

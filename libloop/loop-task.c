@@ -481,8 +481,7 @@ loop_event_loop_set_task_factory (LoopEventLoop *self,
   self->task_factory = (gpointer) factory;
   self->task_factory_data = user_data;
   self->task_factory_notify = notify;
-  if (old_notify != NULL)
-    old_notify (old_data);
+  loop_destroy_user_data (old_data, old_notify);
 }
 
 /**

@@ -16,8 +16,8 @@ CLASSES = """
     Lock Event Condition Semaphore Barrier Queue Executor ThreadPoolExecutor
 """.split()
 
-# Foreign exceptions and what a wait has seen are behind the override. What Python has no use for, or reaches by another way: references are counted by PyGObject, coroutines are
-# driven by tasks.
+# Foreign exceptions and what a wait has seen are behind the override. What Python has no use for, or reaches by
+# another way: references are counted by PyGObject, coroutines are driven by tasks.
 EXEMPT = """
     ref unref send throw throw_exception cancel_with_message get_errors exit at submit
     get_context get_collect_metrics set_collect_metrics get_metrics

@@ -79,6 +79,23 @@ get_cpu_time (void)
   return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
 }
 
+LoopEventLoop *
+new_loop (gboolean is_foreign, GMainContext **context)
+{
+  LoopEventLoop *loop;
+
+  if (is_foreign)
+    {
+      *context = g_main_context_new ();
+      return loop_event_loop_new_for_context (*context);
+    }
+
+  loop = loop_event_loop_new ();
+  *context = g_main_context_ref (loop_event_loop_get_context (loop));
+
+  return loop;
+}
+
 void
 run_once (LoopEventLoop *loop)
 {

@@ -48,6 +48,9 @@ void stop_loop (gpointer loop);
  */
 double get_cpu_time (void);
 
+/* A loop on a context of its own, or on one that somebody else iterates; *@context is a reference to it. */
+LoopEventLoop *new_loop (gboolean is_foreign, GMainContext **context);
+
 /* One iteration: a poll that does not wait, and what is ready. */
 void run_once (LoopEventLoop *loop);
 

@@ -27,10 +27,8 @@ typedef struct
 static void
 set_up (Fixture *f, gboolean is_foreign)
 {
-  *f = (Fixture) { .context = is_foreign ? g_main_context_new () : NULL };
-  f->loop = is_foreign ? loop_event_loop_new_for_context (f->context) : loop_event_loop_new ();
-  if (!is_foreign)
-    f->context = g_main_context_ref (loop_event_loop_get_context (f->loop));
+  *f = (Fixture) { NULL };
+  f->loop = new_loop (is_foreign, &f->context);
 }
 
 static void

@@ -24,16 +24,7 @@ set_up (Fixture *f, gboolean is_foreign)
 {
   g_autoptr (GMainContext) context = NULL;
 
-  if (is_foreign)
-    {
-      context = g_main_context_new ();
-      f->loop = loop_event_loop_new_for_context (context);
-    }
-  else
-    {
-      f->loop = loop_event_loop_new ();
-      context = g_main_context_ref (loop_event_loop_get_context (f->loop));
-    }
+  f->loop = new_loop (is_foreign, &context);
   f->main_loop = g_main_loop_new (context, FALSE);
   f->depth = 0;
 }

@@ -20,16 +20,7 @@ typedef struct
 static void
 set_up (Fixture *f, gboolean is_foreign)
 {
-  if (is_foreign)
-    {
-      f->context = g_main_context_new ();
-      f->loop = loop_event_loop_new_for_context (f->context);
-    }
-  else
-    {
-      f->loop = loop_event_loop_new ();
-      f->context = g_main_context_ref (loop_event_loop_get_context (f->loop));
-    }
+  f->loop = new_loop (is_foreign, &f->context);
 }
 
 static void

@@ -2,7 +2,7 @@
 
 #include "config.h"
 
-#include "loop-coroutine.h"
+#include "loop-coroutine-private.h"
 
 /**
  * LoopCoroutine:
@@ -41,6 +41,23 @@ finish_step (LoopCoroutineStatus status, LoopFuture **awaited, GError *raised, G
   return LOOP_COROUTINE_RAISED;
 }
 
+LoopCoroutineStatus
+loop_coroutine_send_through (LoopCoroutineInterface *iface,
+                             LoopCoroutine *self,
+                             LoopFuture **awaited,
+                             GValue *result,
+                             GError **error)
+{
+  LoopCoroutineStatus status;
+  GError *raised = NULL;
+
+  *awaited = NULL;
+
+  status = iface->send (self, awaited, result, &raised);
+
+  return finish_step (status, awaited, raised, error);
+}
+
 /**
  * loop_coroutine_send: (virtual send)
  * @self: a coroutine
@@ -57,18 +74,11 @@ finish_step (LoopCoroutineStatus status, LoopFuture **awaited, GError *raised, G
 LoopCoroutineStatus
 loop_coroutine_send (LoopCoroutine *self, LoopFuture **awaited, GValue *result, GError **error)
 {
-  LoopCoroutineStatus status;
-  GError *raised = NULL;
-
   g_return_val_if_fail (LOOP_IS_COROUTINE (self), LOOP_COROUTINE_RAISED);
   g_return_val_if_fail (awaited != NULL, LOOP_COROUTINE_RAISED);
   g_return_val_if_fail (result != NULL, LOOP_COROUTINE_RAISED);
 
-  *awaited = NULL;
-
-  status = LOOP_COROUTINE_GET_IFACE (self)->send (self, awaited, result, &raised);
-
-  return finish_step (status, awaited, raised, error);
+  return loop_coroutine_send_through (LOOP_COROUTINE_GET_IFACE (self), self, awaited, result, error);
 }
 
 /**

@@ -23,7 +23,8 @@ struct _LoopDoneCallback
   gpointer user_data;
   GDestroyNotify notify;
   guint64 id;
-  guint64 waiter; /* the future that waits by means of it, or 0 */
+  guint64 waiter;   /* the future that waits by means of it, or 0 */
+  gboolean is_ours; /* the future's own one */
 };
 
 /* What an inspector looks at is changed inside the guard: state, callbacks and canceller. */
@@ -36,6 +37,7 @@ struct _LoopFuture
   const char *name; /* static: what the future stands for, such as "create_server" */
   LoopDoneCallback *first_callback;
   LoopDoneCallback *last_callback;
+  LoopDoneCallback own_callback; /* for the one callback that most futures have; free without a function */
   GValue result;
   GError *exception;
   char *cancel_message;

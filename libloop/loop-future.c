@@ -17,14 +17,24 @@
 
 G_DEFINE_TYPE (LoopFuture, loop_future, G_TYPE_OBJECT)
 
+static LoopDoneCallback *
+done_callback_alloc (LoopFuture *self)
+{
+  return self->own_callback.callback == NULL ? &self->own_callback : g_new (LoopDoneCallback, 1);
+}
+
 static void
 done_callback_free (gpointer data)
 {
-  LoopDoneCallback *self = data;
+  LoopDoneCallback self = *(LoopDoneCallback *) data;
 
-  loop_destroy_user_data (self->user_data, self->notify);
-  g_clear_object (&self->future);
-  g_free (self);
+  if (self.is_ours)
+    ((LoopDoneCallback *) data)->callback = NULL;
+  else
+    g_free (data);
+
+  loop_destroy_user_data (self.user_data, self.notify);
+  g_clear_object (&self.future);
 }
 
 static void
@@ -86,13 +96,29 @@ bury (gpointer data)
   g_free (self);
 }
 
+/* As a list that does not need the future. */
+static LoopDoneCallback *
+steal_callbacks (LoopFuture *self)
+{
+  LoopDoneCallback *first = g_steal_pointer (&self->first_callback);
+
+  for (LoopDoneCallback **place = &first; *place != NULL; place = &(*place)->next)
+    if ((*place)->is_ours)
+      {
+        *place = g_memdup2 (*place, sizeof **place);
+        (*place)->is_ours = FALSE;
+      }
+
+  return first;
+}
+
 static void
 leave_remains_to_loop (LoopFuture *self)
 {
   LoopFutureRemains *remains = g_new0 (LoopFutureRemains, 1);
 
   remains->loop = self->loop;
-  remains->first_callback = g_steal_pointer (&self->first_callback);
+  remains->first_callback = steal_callbacks (self);
   if (self->exception != NULL && !self->is_retrieved)
     {
       remains->exception = g_error_copy (self->exception);
@@ -126,7 +152,10 @@ loop_future_dispose (GObject *object)
   free_done_callbacks (g_steal_pointer (&self->first_callback));
   self->last_callback = NULL;
 
-  G_OBJECT_CLASS (loop_future_parent_class)->dispose (object);
+  /*
+   * The parent's is not called: all that it does, letting go of closures, signal handlers and weak references,
+   * g_object_unref() does itself as soon as this returns, and futures come and go by the million.
+   */
 }
 
 static void
@@ -667,7 +696,7 @@ static guint64
 add_callback (LoopFuture *self, guint64 waiter, LoopFutureCallback callback, gpointer user_data, GDestroyNotify notify)
 {
   guint64 id = loop_event_loop_next_id (self->loop);
-  LoopDoneCallback *done_callback = g_new (LoopDoneCallback, 1);
+  LoopDoneCallback *done_callback = done_callback_alloc (self);
 
   *done_callback = (LoopDoneCallback) {
     .callback = callback,
@@ -675,6 +704,7 @@ add_callback (LoopFuture *self, guint64 waiter, LoopFutureCallback callback, gpo
     .notify = notify,
     .id = id,
     .waiter = waiter,
+    .is_ours = done_callback == &self->own_callback,
   };
 
   if (!loop_future_is_pending (self))

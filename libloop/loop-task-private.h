@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "loop-coroutine-private.h"
 #include "loop-future-private.h"
 #include "loop-task.h"
 
@@ -13,6 +14,7 @@ struct _LoopTask
 
   LoopCloseHook close_hook;
   LoopCoroutine *coroutine; /* until it has ended */
+  LoopCoroutineInterface *coroutine_iface;
   LoopFuture *waiter;       /* what the coroutine waits for, or NULL */
   guint64 waiter_callback;
   const char *coroutine_name; /* interned; or NULL if nobody wanted to know when it was made */

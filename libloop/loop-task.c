@@ -174,7 +174,7 @@ make_cancelled_error (LoopTask *self)
   return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, message != NULL ? message : "The task was cancelled");
 }
 
-/* Lets the coroutine go on until it waits or ends. */
+/* Lets the coroutine go on until it waits or ends. Whoever calls it has a reference. */
 static void
 step (LoopTask *self, const GError *exception)
 {
@@ -191,8 +191,6 @@ step (LoopTask *self, const GError *exception)
   if (!loop_future_is_pending (base) || self->coroutine == NULL)
     return;
 
-  g_object_ref (self);
-
   if (self->must_cancel)
     {
       self->must_cancel = FALSE;
@@ -206,7 +204,7 @@ step (LoopTask *self, const GError *exception)
   if (exception != NULL)
     status = loop_coroutine_throw (self->coroutine, exception, &awaited, &result, &error);
   else
-    status = loop_coroutine_send (self->coroutine, &awaited, &result, &error);
+    status = loop_coroutine_send_through (self->coroutine_iface, self->coroutine, &awaited, &result, &error);
   end_step (loop, outer);
 
   switch (status)
@@ -231,8 +229,6 @@ step (LoopTask *self, const GError *exception)
       g_object_unref (steal_coroutine (self));
       finish_raised (self, error);
     }
-
-  g_object_unref (self);
 }
 
 static void
@@ -386,6 +382,7 @@ loop_task_new (LoopEventLoop *loop, LoopCoroutine *coroutine)
   /* Once it is set up, an inspector may be looking. */
   self = g_object_new (LOOP_TYPE_TASK, NULL);
   self->coroutine = g_object_ref (coroutine);
+  self->coroutine_iface = LOOP_COROUTINE_GET_IFACE (coroutine);
   self->number = __atomic_add_fetch (&n_tasks, 1, __ATOMIC_RELAXED);
   if (loop_event_loop_is_timed (loop))
     self->coroutine_name = g_intern_string (loop_coroutine_get_name (coroutine));

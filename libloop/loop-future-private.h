@@ -37,7 +37,7 @@ struct _LoopFuture
   const char *name; /* static: what the future stands for, such as "create_server" */
   LoopDoneCallback *first_callback;
   LoopDoneCallback *last_callback;
-  LoopDoneCallback own_callback; /* for the one callback that most futures have; free without a function */
+  LoopDoneCallback own_callback; /* for the one that most futures have; free while it has no function */
   GValue result;
   GError *exception;
   char *cancel_message;
@@ -80,6 +80,13 @@ G_GNUC_INTERNAL
 void loop_future_follow (LoopFuture *self, LoopFuture *other);
 G_GNUC_INTERNAL
 const char *loop_future_state_to_string (LoopFutureState state);
+
+G_GNUC_INTERNAL
+void loop_future_schedule_callbacks (LoopFuture *self, LoopDoneCallback *callback);
+G_GNUC_INTERNAL
+LoopDoneCallback *loop_future_steal_callbacks (LoopFuture *self);
+G_GNUC_INTERNAL
+void loop_done_callbacks_free (LoopDoneCallback *callback);
 
 /* As loop_future_add_done_callback(), on behalf of another future: whoever looks at the graph of waits sees it. */
 G_GNUC_INTERNAL

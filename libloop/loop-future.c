@@ -17,46 +17,6 @@
 
 G_DEFINE_TYPE (LoopFuture, loop_future, G_TYPE_OBJECT)
 
-static LoopDoneCallback *
-done_callback_alloc (LoopFuture *self)
-{
-  return self->own_callback.callback == NULL ? &self->own_callback : g_new (LoopDoneCallback, 1);
-}
-
-static void
-done_callback_free (gpointer data)
-{
-  LoopDoneCallback self = *(LoopDoneCallback *) data;
-
-  if (self.is_ours)
-    ((LoopDoneCallback *) data)->callback = NULL;
-  else
-    g_free (data);
-
-  loop_destroy_user_data (self.user_data, self.notify);
-  g_clear_object (&self.future);
-}
-
-static void
-run_done_callback (gpointer data)
-{
-  LoopDoneCallback *self = data;
-
-  self->callback (self->future, self->user_data);
-}
-
-static void
-free_done_callbacks (LoopDoneCallback *callback)
-{
-  while (callback != NULL)
-    {
-      LoopDoneCallback *next = callback->next;
-
-      done_callback_free (callback);
-      callback = next;
-    }
-}
-
 /* Takes @traceback. */
 static void
 report_unretrieved_exception (LoopEventLoop *loop, const GError *exception, LoopFuture *future, char *traceback)
@@ -89,27 +49,11 @@ bury (gpointer data)
 
   if (self->exception != NULL)
     report_unretrieved_exception (self->loop, self->exception, NULL, self->traceback);
-  free_done_callbacks (self->first_callback);
+  loop_done_callbacks_free (self->first_callback);
   if (G_IS_VALUE (&self->result))
     g_value_unset (&self->result);
   g_clear_error (&self->exception);
   g_free (self);
-}
-
-/* As a list that does not need the future. */
-static LoopDoneCallback *
-steal_callbacks (LoopFuture *self)
-{
-  LoopDoneCallback *first = g_steal_pointer (&self->first_callback);
-
-  for (LoopDoneCallback **place = &first; *place != NULL; place = &(*place)->next)
-    if ((*place)->is_ours)
-      {
-        *place = g_memdup2 (*place, sizeof **place);
-        (*place)->is_ours = FALSE;
-      }
-
-  return first;
 }
 
 static void
@@ -118,7 +62,7 @@ leave_remains_to_loop (LoopFuture *self)
   LoopFutureRemains *remains = g_new0 (LoopFutureRemains, 1);
 
   remains->loop = self->loop;
-  remains->first_callback = steal_callbacks (self);
+  remains->first_callback = loop_future_steal_callbacks (self);
   if (self->exception != NULL && !self->is_retrieved)
     {
       remains->exception = g_error_copy (self->exception);
@@ -149,7 +93,7 @@ loop_future_dispose (GObject *object)
       report_unretrieved_exception (self->loop, self->exception, self, loop_traceback_to_string (self->node.id));
     }
 
-  free_done_callbacks (g_steal_pointer (&self->first_callback));
+  loop_done_callbacks_free (g_steal_pointer (&self->first_callback));
   self->last_callback = NULL;
 
   /*
@@ -175,28 +119,6 @@ loop_future_finalize (GObject *object)
   G_OBJECT_CLASS (loop_future_parent_class)->finalize (object);
 }
 
-/* Hands done callbacks to the loop. */
-static void
-schedule_callbacks (LoopFuture *self, LoopDoneCallback *callback)
-{
-  while (callback != NULL)
-    {
-      LoopDoneCallback *next = callback->next;
-
-      if (self->loop->is_closed)
-        {
-          done_callback_free (callback);
-        }
-      else
-        {
-          callback->future = g_object_ref (self);
-          loop_event_loop_schedule (self->loop, run_done_callback, callback, done_callback_free,
-                                    "future done callback");
-        }
-      callback = next;
-    }
-}
-
 static void
 finish (LoopFuture *self, LoopFutureState state)
 {
@@ -208,7 +130,7 @@ finish (LoopFuture *self, LoopFutureState state)
   self->last_callback = NULL;
   loop_event_loop_leave (self->loop);
 
-  schedule_callbacks (self, callbacks);
+  loop_future_schedule_callbacks (self, callbacks);
 }
 
 static void
@@ -690,105 +612,4 @@ loop_future_set_exception (LoopFuture *self, const GError *exception, GError **e
   finish (self, LOOP_FUTURE_FINISHED);
 
   return TRUE;
-}
-
-static guint64
-add_callback (LoopFuture *self, guint64 waiter, LoopFutureCallback callback, gpointer user_data, GDestroyNotify notify)
-{
-  guint64 id = loop_event_loop_next_id (self->loop);
-  LoopDoneCallback *done_callback = done_callback_alloc (self);
-
-  *done_callback = (LoopDoneCallback) {
-    .callback = callback,
-    .user_data = user_data,
-    .notify = notify,
-    .id = id,
-    .waiter = waiter,
-    .is_ours = done_callback == &self->own_callback,
-  };
-
-  if (!loop_future_is_pending (self))
-    {
-      schedule_callbacks (self, done_callback);
-      return id;
-    }
-
-  loop_event_loop_enter (self->loop);
-  if (self->last_callback != NULL)
-    self->last_callback->next = done_callback;
-  else
-    self->first_callback = done_callback;
-  self->last_callback = done_callback;
-  loop_event_loop_leave (self->loop);
-
-  return id;
-}
-
-guint64
-loop_future_add_waiter (LoopFuture *self,
-                        LoopFuture *waiter,
-                        LoopFutureCallback callback,
-                        gpointer user_data,
-                        GDestroyNotify notify)
-{
-  return add_callback (self, waiter->node.id, callback, user_data, notify);
-}
-
-/**
- * loop_future_add_done_callback:
- * @self: a future
- * @callback: (scope notified) (closure user_data) (destroy notify): the function to call
- * @user_data: data for @callback
- * @notify: frees @user_data
- *
- * Has the loop call @callback once the future is done: in the next iteration if it is
- * done already.
- *
- * Returns: an id for [method@Future.remove_done_callback]
- */
-guint64
-loop_future_add_done_callback (LoopFuture *self, LoopFutureCallback callback, gpointer user_data, GDestroyNotify notify)
-{
-  g_return_val_if_fail (LOOP_IS_FUTURE (self), 0);
-  g_return_val_if_fail (callback != NULL, 0);
-
-  return add_callback (self, 0, callback, user_data, notify);
-}
-
-/**
- * loop_future_remove_done_callback:
- * @self: a future
- * @id: what [method@Future.add_done_callback] returned
- *
- * Removes a callback. One that the loop has been told to call cannot be removed.
- *
- * Returns: %TRUE if it was removed
- */
-gboolean
-loop_future_remove_done_callback (LoopFuture *self, guint64 id)
-{
-  LoopDoneCallback *previous = NULL;
-
-  g_return_val_if_fail (LOOP_IS_FUTURE (self), FALSE);
-
-  for (LoopDoneCallback *callback = self->first_callback; callback != NULL;
-       previous = callback, callback = callback->next)
-    {
-      if (callback->id != id)
-        continue;
-
-      loop_event_loop_enter (self->loop);
-      if (previous != NULL)
-        previous->next = callback->next;
-      else
-        self->first_callback = callback->next;
-      if (self->last_callback == callback)
-        self->last_callback = previous;
-      loop_event_loop_leave (self->loop);
-
-      done_callback_free (callback);
-      return TRUE;
-    }
-
-  return FALSE;
 }

@@ -20,6 +20,24 @@ check "processes: one of them crashes, the others count prime numbers" \
   prints "A worker crashed, the others have found 78498 prime numbers below 1000000." \
   "$LOOP_BUILDDIR/docs/examples/processes"
 
+# exits_upon SIGNAL: which is said, and the status is 0.
+exits_upon ()
+{
+  local line pid
+  coproc example { exec timeout --foreground 60 "$LOOP_BUILDDIR/docs/examples/signals"; }
+  pid=$!
+  read -r -t 30 line <&"${example[0]}" || return
+  echo "it said: $line"
+  [[ $line =~ \ ([0-9]+)\.$ ]] || return
+  kill "-$1" "${BASH_REMATCH[1]}"
+  read -r -t 30 line <&"${example[0]}"
+  same "Got signal SIG$1: exit." "$line" && wait "$pid"
+}
+
+for signal in INT TERM; do
+  check "signals: SIG$signal ends the loop" exits_upon "$signal"
+done
+
 # started FILE: what is written to it, when there is a line.
 started ()
 {

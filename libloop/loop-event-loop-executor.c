@@ -119,7 +119,6 @@ loop_event_loop_run_in_executor (LoopEventLoop *self,
   g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), NULL);
   g_return_val_if_fail (func != NULL, NULL);
 
-  /* Which is where it is checked: that takes a lock of GObject's. */
   if (executor != NULL)
     return loop_executor_submit (executor, self, func, user_data, notify);
 

@@ -79,6 +79,7 @@ struct _LoopEventLoop
   gpointer task_factory_data;
   GDestroyNotify task_factory_notify;
   gpointer executor_port;    /* or NULL: by which the jobs of executors come back */
+  gpointer spare_futures;    /* or NULL: to be used again; the loop thread's alone */
   gpointer default_executor; /* or NULL */
   gpointer async_generators; /* or NULL */
   LoopCloseHook close_hooks;

@@ -4,7 +4,7 @@
 
 #include "loop-executor-job-private.h"
 
-#include "loop-future-private.h"
+#include "loop-future-spares-private.h"
 
 /*
  * The way back into a loop: a stack of completed jobs that any thread pushes to and the loop
@@ -30,6 +30,7 @@ struct _LoopExecutorPort
   LoopExecutorJob **last_ready;
   LoopExecutorJob *spare; /* for the next jobs, linked by `next` */
   guint n_spare;
+  LoopFutureSpares spare_futures;
 
   /* Pushed to by all threads: away from the rest. */
   guint8 cache_line_padding[64];
@@ -160,10 +161,20 @@ loop_executor_future_cancel (LoopFuture *future, const char *message)
   return TRUE;
 }
 
+static LoopFutureSpares *
+loop_executor_future_get_spares (LoopEventLoop *loop)
+{
+  LoopExecutorPort *port = loop->executor_port;
+
+  return port != NULL ? &port->spare_futures : NULL;
+}
+
 static void
 loop_executor_future_class_init (LoopExecutorFutureClass *klass)
 {
   klass->parent_class.cancel = loop_executor_future_cancel;
+  klass->parent_class.spare_type = loop_executor_future_get_type ();
+  klass->parent_class.get_spares = loop_executor_future_get_spares;
 }
 
 static void
@@ -240,7 +251,7 @@ job_deliver (LoopExecutorJob *self)
   if (future != NULL)
     {
       finish_future (future, self);
-      g_object_unref (future);
+      loop_future_release (future);
     }
   job_clear (self);
 }
@@ -310,6 +321,7 @@ port_loop_closed (LoopCloseHook *hook)
       g_clear_object (&future);
     }
   self->loop = NULL;
+  loop_future_spares_clear (&self->spare_futures);
 
   take_completed (self, CLOSED);
   while ((job = pop_ready (self)) != NULL)
@@ -360,9 +372,11 @@ loop_executor_job_new (LoopEventLoop *loop,
                        GDestroyNotify notify)
 {
   LoopExecutorPort *port = get_port (loop);
-  LoopExecutorFuture *future = g_object_new (loop_executor_future_get_type (), NULL);
+  LoopExecutorFuture *future = (LoopExecutorFuture *) loop_future_spares_take (&port->spare_futures);
   LoopExecutorJob *self = job_alloc (port);
 
+  if (future == NULL)
+    future = g_object_new (loop_executor_future_get_type (), NULL);
   loop_future_set_up (&future->parent_instance, loop, name);
   future->job = self;
 

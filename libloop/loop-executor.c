@@ -47,9 +47,13 @@ loop_executor_submit (LoopExecutor *self,
                       gpointer user_data,
                       GDestroyNotify notify)
 {
+  LoopExecutorInterface *iface;
   GError *error = NULL;
 
-  g_return_val_if_fail (LOOP_IS_EXECUTOR (self), NULL);
+  /* Asking GObject whether it has the interface takes a lock; getting the interface does not. */
+  g_return_val_if_fail (G_IS_OBJECT (self), NULL);
+  iface = LOOP_EXECUTOR_GET_IFACE (self);
+  g_return_val_if_fail (iface != NULL, NULL);
   g_return_val_if_fail (LOOP_IS_EVENT_LOOP (loop), NULL);
   g_return_val_if_fail (func != NULL, NULL);
 
@@ -59,7 +63,7 @@ loop_executor_submit (LoopExecutor *self,
       return loop_future_new_failed (loop, "run_in_executor", error);
     }
 
-  return LOOP_EXECUTOR_GET_IFACE (self)->submit (self, loop, func, user_data, notify);
+  return iface->submit (self, loop, func, user_data, notify);
 }
 
 /**

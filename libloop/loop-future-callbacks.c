@@ -26,7 +26,8 @@ done_callback_free (gpointer data)
     g_free (data);
 
   loop_destroy_user_data (self.user_data, self.notify);
-  g_clear_object (&self.future);
+  if (self.future != NULL)
+    loop_future_release (self.future);
 }
 
 static void

@@ -14,6 +14,8 @@ typedef enum
   LOOP_FUTURE_FINISHED,
 } LoopFutureState;
 
+typedef struct _LoopFutureSpares LoopFutureSpares;
+
 typedef struct _LoopDoneCallback LoopDoneCallback;
 struct _LoopDoneCallback
 {
@@ -58,6 +60,10 @@ struct _LoopFutureClass
    * what came with it, such as a lock, goes to the next one. May be called more than once.
    */
   void (*give_back) (LoopFuture *self);
+
+  /* The class itself if its futures are used again, and where they are kept: or NULL. On the loop's thread. */
+  GType spare_type;
+  LoopFutureSpares *(*get_spares) (LoopEventLoop *loop);
 };
 
 G_GNUC_INTERNAL
@@ -66,6 +72,8 @@ G_GNUC_INTERNAL
 LoopFuture *loop_future_new_failed (LoopEventLoop *loop, const char *name, GError *exception);
 G_GNUC_INTERNAL
 void loop_future_set_up (LoopFuture *self, LoopEventLoop *loop, const char *name);
+G_GNUC_INTERNAL
+void loop_future_release (LoopFuture *self);
 G_GNUC_INTERNAL
 void loop_future_fulfil (LoopFuture *self);
 G_GNUC_INTERNAL

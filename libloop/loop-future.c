@@ -2,7 +2,7 @@
 
 #include "config.h"
 
-#include "loop-future-private.h"
+#include "loop-future-spares-private.h"
 
 /**
  * LoopFuture:
@@ -183,6 +183,8 @@ loop_future_class_init (LoopFutureClass *klass)
   object_class->finalize = loop_future_finalize;
 
   klass->cancel = loop_future_real_cancel;
+  klass->spare_type = LOOP_TYPE_FUTURE;
+  klass->get_spares = loop_future_get_plain_spares;
 }
 
 static void
@@ -207,7 +209,12 @@ loop_future_set_up (LoopFuture *self, LoopEventLoop *loop, const char *name)
 LoopFuture *
 loop_future_new (LoopEventLoop *loop, const char *name)
 {
-  LoopFuture *self = g_object_new (LOOP_TYPE_FUTURE, NULL);
+  LoopFuture *self = NULL;
+
+  if (loop->thread == loop_thread_self () && !loop->is_closed)
+    self = loop_future_spares_take (loop_future_get_plain_spares (loop));
+  if (self == NULL)
+    self = g_object_new (LOOP_TYPE_FUTURE, NULL);
 
   loop_future_set_up (self, loop, name);
 

@@ -17,8 +17,8 @@ static LoopThreadPool *all_pools;
 #define MUTEX_TYPE PTHREAD_MUTEX_DEFAULT
 #endif
 
-/* About a microsecond. */
-#define MAX_SPINS 50
+/* About ten microseconds: what it takes to fall asleep and be woken again, and to wake one up takes the loop as long. */
+#define MAX_SPINS 500
 
 static inline void
 relax (void)

@@ -21,7 +21,7 @@ ROOMS = [
         fd-watcher signal-action signal-watcher event-loop-fd event-loop-signal
     """),
     ("futures", """
-        awaitable future future-callbacks future-wait canceller task task-group coroutine composite-future
+        awaitable future future-callbacks future-spares future-wait canceller task task-group coroutine composite-future
         fiber fiber-switch fiber-prepare fiber-stack fiber-overflow gather wait wait-for shield
         waiter lock event condition semaphore barrier queue queue-items
         sleep timeout async-generator event-loop-future event-loop-task

@@ -243,6 +243,10 @@ END_TEST
 
 static gboolean is_refused;
 
+/* A sanitizer that is linked into the program, as clang does it, has its function replaced by ours; here it is again. */
+int __interceptor_pthread_create (pthread_t *, const pthread_attr_t *, void *(*) (void *), void *)
+    __attribute__ ((weak));
+
 __attribute__ ((visibility ("default"))) int
 pthread_create (pthread_t *thread, const pthread_attr_t *attributes, void *(*function) (void *), void *data)
 {
@@ -251,6 +255,8 @@ pthread_create (pthread_t *thread, const pthread_attr_t *attributes, void *(*fun
   if (is_refused)
     return EAGAIN;
 
+  if (real == NULL)
+    real = __interceptor_pthread_create;
   if (real == NULL)
     *(void **) &real = dlsym (RTLD_NEXT, "pthread_create");
 

@@ -4,7 +4,7 @@
 
 #include "loop-event-loop-private.h"
 
-#include <pthread.h>
+#include "loop-fork-private.h"
 
 /*
  * All loops of the process, and what becomes of them in the child of a fork.
@@ -20,17 +20,17 @@
 int loop_event_loop_n_observers;
 void (*loop_event_loop_first_made) (void);
 
-static GMutex all_loops_mutex;
+static pthread_mutex_t all_loops_mutex = PTHREAD_MUTEX_INITIALIZER;
 static GPtrArray *all_loops;
 static gsize first_made;
 
 void
 loop_event_loop_foreach (LoopEventLoopFunc function, gpointer user_data)
 {
-  g_mutex_lock (&all_loops_mutex);
+  pthread_mutex_lock (&all_loops_mutex);
   for (guint i = 0; all_loops != NULL && i < all_loops->len; i++)
     function (g_ptr_array_index (all_loops, i), user_data);
-  g_mutex_unlock (&all_loops_mutex);
+  pthread_mutex_unlock (&all_loops_mutex);
 }
 
 /*
@@ -40,7 +40,6 @@ loop_event_loop_foreach (LoopEventLoopFunc function, gpointer user_data)
 static void
 prepare_fork (void)
 {
-  g_mutex_lock (&all_loops_mutex);
   for (guint i = 0; all_loops != NULL && i < all_loops->len; i++)
     {
       LoopEventLoop *loop = g_ptr_array_index (all_loops, i);
@@ -64,7 +63,6 @@ go_on_in_parent (void)
         loop_guard_release (&loop->guard);
       loop->is_held = FALSE;
     }
-  g_mutex_unlock (&all_loops_mutex);
 }
 
 static void
@@ -109,24 +107,21 @@ go_on_in_child (void)
 {
   for (guint i = 0; all_loops != NULL && i < all_loops->len; i++)
     leave_to_parent (g_ptr_array_index (all_loops, i));
-  g_mutex_unlock (&all_loops_mutex);
 
   loop_event_loop_leave_running (NULL);
   first_made = 0;
 }
 
+LOOP_FORK_WATCH (LOOP_FORK_LOOPS,
+                 .mutex = &all_loops_mutex,
+                 .prepare = prepare_fork,
+                 .go_on_in_parent = go_on_in_parent,
+                 .go_on_in_child = go_on_in_child)
+
 /* Called before a loop is set up. */
 void
 loop_event_loop_announce (void)
 {
-  static gsize is_watching_forks;
-
-  if (g_once_init_enter (&is_watching_forks))
-    {
-      pthread_atfork (prepare_fork, go_on_in_parent, go_on_in_child);
-      g_once_init_leave (&is_watching_forks, 1);
-    }
-
   if (g_once_init_enter (&first_made))
     {
       if (loop_event_loop_first_made != NULL)
@@ -138,20 +133,20 @@ loop_event_loop_announce (void)
 void
 loop_event_loop_list (LoopEventLoop *self)
 {
-  g_mutex_lock (&all_loops_mutex);
+  pthread_mutex_lock (&all_loops_mutex);
   if (all_loops == NULL)
     all_loops = g_ptr_array_new ();
   g_ptr_array_add (all_loops, self);
-  g_mutex_unlock (&all_loops_mutex);
+  pthread_mutex_unlock (&all_loops_mutex);
 }
 
 void
 loop_event_loop_unlist (LoopEventLoop *self)
 {
-  g_mutex_lock (&all_loops_mutex);
+  pthread_mutex_lock (&all_loops_mutex);
   if (all_loops != NULL)
     g_ptr_array_remove (all_loops, self);
   if (all_loops != NULL && all_loops->len == 0)
     g_clear_pointer (&all_loops, g_ptr_array_unref);
-  g_mutex_unlock (&all_loops_mutex);
+  pthread_mutex_unlock (&all_loops_mutex);
 }

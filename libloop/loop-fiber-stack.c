@@ -5,9 +5,9 @@
 #include "loop-fiber-stack-private.h"
 
 #include "loop-error-private.h"
+#include "loop-fork-private.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -81,6 +81,8 @@ static gsize wanted_size;
 static guint n_warm;
 static guint n_empty; /* chunks */
 static guint n_mprotected;
+
+LOOP_FORK_WATCH (LOOP_FORK_FIBER_STACKS, .mutex = &mutex)
 
 static gsize
 get_page_size (void)

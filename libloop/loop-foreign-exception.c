@@ -4,6 +4,8 @@
 
 #include "loop-foreign-exception.h"
 
+#include "loop-fork-private.h"
+
 /**
  * LoopForeignException:
  *
@@ -28,8 +30,10 @@ G_DEFINE_BOXED_TYPE (LoopForeignException,
 
 /* Those there are, by code. What belongs to the language is never touched under the lock: it may wait for a lock of
  * the interpreter, whose holder may wait for ours. */
-static GMutex table_lock;
+static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 static GHashTable *table;
+
+LOOP_FORK_WATCH (LOOP_FORK_FOREIGN_EXCEPTIONS, .mutex = &table_lock)
 
 /* What GLib keeps in front of an error of our domain. */
 typedef struct
@@ -113,7 +117,7 @@ loop_foreign_exception_new (const GValue *value)
   g_value_init (&self->value, G_VALUE_TYPE (value));
   g_value_copy (value, &self->value);
 
-  g_mutex_lock (&table_lock);
+  pthread_mutex_lock (&table_lock);
   if (table == NULL)
     table = g_hash_table_new (NULL, NULL);
   do
@@ -121,7 +125,7 @@ loop_foreign_exception_new (const GValue *value)
   while (g_hash_table_contains (table, GINT_TO_POINTER (last_code)));
   self->code = last_code;
   g_hash_table_insert (table, GINT_TO_POINTER (self->code), self);
-  g_mutex_unlock (&table_lock);
+  pthread_mutex_unlock (&table_lock);
 
   return self;
 }
@@ -139,11 +143,11 @@ loop_foreign_exception_lookup (int code)
 {
   LoopForeignException *self;
 
-  g_mutex_lock (&table_lock);
+  pthread_mutex_lock (&table_lock);
   self = table != NULL ? g_hash_table_lookup (table, GINT_TO_POINTER (code)) : NULL;
   if (self != NULL)
     self->ref_count++;
-  g_mutex_unlock (&table_lock);
+  pthread_mutex_unlock (&table_lock);
 
   return self;
 }
@@ -161,9 +165,9 @@ loop_foreign_exception_ref (LoopForeignException *self)
 {
   g_return_val_if_fail (self != NULL, NULL);
 
-  g_mutex_lock (&table_lock);
+  pthread_mutex_lock (&table_lock);
   self->ref_count++;
-  g_mutex_unlock (&table_lock);
+  pthread_mutex_unlock (&table_lock);
 
   return self;
 }
@@ -181,7 +185,7 @@ loop_foreign_exception_unref (LoopForeignException *self)
 
   g_return_if_fail (self != NULL);
 
-  g_mutex_lock (&table_lock);
+  pthread_mutex_lock (&table_lock);
   is_last = --self->ref_count == 0;
   if (is_last)
     {
@@ -190,7 +194,7 @@ loop_foreign_exception_unref (LoopForeignException *self)
       if (g_hash_table_size (table) == 0)
         g_clear_pointer (&table, g_hash_table_unref);
     }
-  g_mutex_unlock (&table_lock);
+  pthread_mutex_unlock (&table_lock);
 
   if (!is_last)
     return;

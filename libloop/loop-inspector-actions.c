@@ -361,10 +361,10 @@ finish_action (Action *self)
 
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
   g_source_set_callback (source, answer_done, action_ref (self), action_unref);
-  g_mutex_lock (&self->inspector->mutex);
+  pthread_mutex_lock (&self->inspector->mutex);
   if (!self->inspector->is_over)
     g_source_attach (source, self->inspector->context);
-  g_mutex_unlock (&self->inspector->mutex);
+  pthread_mutex_unlock (&self->inspector->mutex);
   g_source_unref (source);
 }
 

@@ -8,6 +8,8 @@
 #include "loop-inspector-views-private.h"
 #include "loop-inspector.h"
 
+#include <pthread.h>
+
 G_BEGIN_DECLS
 
 #define LOOP_INSPECTOR_PROCESS_PATH "/org/libloop/Process1"
@@ -53,7 +55,7 @@ struct _LoopInspector
   GPtrArray *clients; /* of GDBusConnection */
   GPtrArray *actions; /* that have not been answered yet */
 
-  GMutex mutex;
+  pthread_mutex_t mutex;
   GPtrArray *extensions; /* of LoopInspectorExtension: added to, never removed from */
   gboolean is_over;      /* nothing more is dispatched in the context */
 };

@@ -426,14 +426,14 @@ introspect_loop (GDBusConnection *connection,
       g_ptr_array_add (infos, g_dbus_interface_info_ref (get_interface ("org.libloop.Loop1")));
       g_ptr_array_add (infos, g_dbus_interface_info_ref (get_interface ("org.libloop.Control1")));
 
-      g_mutex_lock (&self->mutex);
+      pthread_mutex_lock (&self->mutex);
       for (guint i = 0; i < self->extensions->len; i++)
         {
           LoopInspectorExtension *extension = g_ptr_array_index (self->extensions, i);
 
           g_ptr_array_add (infos, g_dbus_interface_info_ref (extension->info));
         }
-      g_mutex_unlock (&self->mutex);
+      pthread_mutex_unlock (&self->mutex);
     }
   g_ptr_array_add (infos, NULL);
 

@@ -5,6 +5,7 @@
 #include "loop-inspector-private.h"
 
 #include "loop-fiber.h"
+#include "loop-fork-private.h"
 
 #include <sys/auxv.h>
 #include <sys/prctl.h>
@@ -29,7 +30,7 @@ G_DEFINE_ENUM_TYPE (LoopInspectorAccess,
                     G_DEFINE_ENUM_VALUE (LOOP_INSPECTOR_ACCESS_READ, "read"),
                     G_DEFINE_ENUM_VALUE (LOOP_INSPECTOR_ACCESS_CONTROL, "control"));
 
-static GMutex the_inspector_mutex;
+static pthread_mutex_t the_inspector_mutex = PTHREAD_MUTEX_INITIALIZER;
 static LoopInspector *the_inspector;
 
 /* The process forked when GDBus had its thread, which the child does not have and cannot start. */
@@ -57,7 +58,7 @@ loop_inspector_finalize (GObject *object)
   g_clear_pointer (&self->actions, g_ptr_array_unref);
   g_clear_pointer (&self->main_loop, g_main_loop_unref);
   g_clear_pointer (&self->context, g_main_context_unref);
-  g_mutex_clear (&self->mutex);
+  pthread_mutex_destroy (&self->mutex);
 
   G_OBJECT_CLASS (loop_inspector_parent_class)->finalize (object);
 }
@@ -78,7 +79,7 @@ loop_inspector_init (LoopInspector *self)
   self->clients = g_ptr_array_new_with_free_func (g_object_unref);
   self->actions = g_ptr_array_new ();
   g_queue_init (&self->pending);
-  g_mutex_init (&self->mutex);
+  pthread_mutex_init (&self->mutex, NULL);
 }
 
 static gpointer
@@ -98,9 +99,9 @@ inspector_thread (gpointer data)
   /* What is left in the context would keep it, and itself, for ever. */
   while (self->clients->len > 0)
     g_main_context_iteration (self->context, TRUE);
-  g_mutex_lock (&self->mutex);
+  pthread_mutex_lock (&self->mutex);
   self->is_over = TRUE;
-  g_mutex_unlock (&self->mutex);
+  pthread_mutex_unlock (&self->mutex);
   while (g_main_context_iteration (self->context, FALSE))
     ;
   g_main_context_pop_thread_default (self->context);
@@ -150,13 +151,15 @@ register_types (void)
 static void
 lock_inspector (void)
 {
-  g_mutex_lock (&the_inspector_mutex);
+  if (the_inspector != NULL)
+    pthread_mutex_lock (&the_inspector->mutex);
 }
 
 static void
 unlock_inspector (void)
 {
-  g_mutex_unlock (&the_inspector_mutex);
+  if (the_inspector != NULL)
+    pthread_mutex_unlock (&the_inspector->mutex);
 }
 
 /*
@@ -166,8 +169,10 @@ unlock_inspector (void)
 static void
 forget_inspector (void)
 {
-  LoopInspector *self = g_steal_pointer (&the_inspector);
+  LoopInspector *self;
 
+  unlock_inspector ();
+  self = g_steal_pointer (&the_inspector);
   if (self != NULL)
     {
       self->thread = NULL;
@@ -176,20 +181,13 @@ forget_inspector (void)
     }
 
   is_served_by_parent = __atomic_load_n (&loop_inspector_has_served, __ATOMIC_RELAXED);
-  unlock_inspector ();
 }
 
-static void
-watch_forks (void)
-{
-  static gsize is_watching;
-
-  if (g_once_init_enter (&is_watching))
-    {
-      pthread_atfork (lock_inspector, unlock_inspector, forget_inspector);
-      g_once_init_leave (&is_watching, 1);
-    }
-}
+LOOP_FORK_WATCH (LOOP_FORK_INSPECTOR,
+                 .mutex = &the_inspector_mutex,
+                 .prepare = lock_inspector,
+                 .go_on_in_parent = unlock_inspector,
+                 .go_on_in_child = forget_inspector)
 
 static gboolean
 check_process (GError **error)
@@ -218,31 +216,11 @@ check_process (GError **error)
   return TRUE;
 }
 
-/**
- * loop_inspector_start:
- * @access: what clients may do
- * @error: return location for an error
- *
- * Starts the inspector of this process, which listens on a socket in
- * `$XDG_RUNTIME_DIR/libloop`. If it is on already, it is left as it is. The child of a fork
- * may start one of its own.
- *
- * Returns: (transfer full): the inspector, which stays on until [method@Inspector.stop];
- *   or %NULL with %G_IO_ERROR_NOT_FOUND when XDG_RUNTIME_DIR is not set, with
- *   %G_IO_ERROR_PERMISSION_DENIED when the directory is not private or the process not
- *   dumpable, with %G_IO_ERROR_NOT_SUPPORTED in the child of a process that had clients
- *   before it forked, or with another I/O error
- */
-LoopInspector *
-loop_inspector_start (LoopInspectorAccess access, GError **error)
+/* With the mutex. */
+static LoopInspector *
+start (LoopInspectorAccess access, GError **error)
 {
-  g_autoptr (GMutexLocker) locker = NULL;
   g_autoptr (LoopInspector) self = NULL;
-
-  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
-
-  watch_forks ();
-  locker = g_mutex_locker_new (&the_inspector_mutex);
 
   if (the_inspector != NULL)
     return g_object_ref (the_inspector);
@@ -271,6 +249,35 @@ loop_inspector_start (LoopInspectorAccess access, GError **error)
   return g_steal_pointer (&self);
 }
 
+/**
+ * loop_inspector_start:
+ * @access: what clients may do
+ * @error: return location for an error
+ *
+ * Starts the inspector of this process, which listens on a socket in
+ * `$XDG_RUNTIME_DIR/libloop`. If it is on already, it is left as it is. The child of a fork
+ * may start one of its own.
+ *
+ * Returns: (transfer full): the inspector, which stays on until [method@Inspector.stop];
+ *   or %NULL with %G_IO_ERROR_NOT_FOUND when XDG_RUNTIME_DIR is not set, with
+ *   %G_IO_ERROR_PERMISSION_DENIED when the directory is not private or the process not
+ *   dumpable, with %G_IO_ERROR_NOT_SUPPORTED in the child of a process that had clients
+ *   before it forked, or with another I/O error
+ */
+LoopInspector *
+loop_inspector_start (LoopInspectorAccess access, GError **error)
+{
+  LoopInspector *self;
+
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  pthread_mutex_lock (&the_inspector_mutex);
+  self = start (access, error);
+  pthread_mutex_unlock (&the_inspector_mutex);
+
+  return self;
+}
+
 static gboolean
 quit (gpointer user_data)
 {
@@ -295,11 +302,11 @@ loop_inspector_stop (LoopInspector *self)
   g_return_if_fail (LOOP_IS_INSPECTOR (self));
   g_return_if_fail (self->thread != g_thread_self ());
 
-  g_mutex_lock (&the_inspector_mutex);
+  pthread_mutex_lock (&the_inspector_mutex);
   thread = g_steal_pointer (&self->thread);
   if (the_inspector == self)
     owned = g_steal_pointer (&the_inspector);
-  g_mutex_unlock (&the_inspector_mutex);
+  pthread_mutex_unlock (&the_inspector_mutex);
 
   if (thread == NULL)
     return;
@@ -370,9 +377,9 @@ loop_inspector_add_interface (LoopInspector *self,
   extension = g_new (LoopInspectorExtension, 1);
   *extension = (LoopInspectorExtension) { g_dbus_interface_info_ref (info), method, user_data, notify };
 
-  g_mutex_lock (&self->mutex);
+  pthread_mutex_lock (&self->mutex);
   g_ptr_array_add (self->extensions, extension);
-  g_mutex_unlock (&self->mutex);
+  pthread_mutex_unlock (&self->mutex);
 }
 
 LoopInspectorExtension *
@@ -380,7 +387,7 @@ loop_inspector_find_extension (LoopInspector *self, const char *interface_name)
 {
   LoopInspectorExtension *found = NULL;
 
-  g_mutex_lock (&self->mutex);
+  pthread_mutex_lock (&self->mutex);
   for (guint i = 0; i < self->extensions->len && found == NULL; i++)
     {
       LoopInspectorExtension *extension = g_ptr_array_index (self->extensions, i);
@@ -388,7 +395,7 @@ loop_inspector_find_extension (LoopInspector *self, const char *interface_name)
       if (g_str_equal (extension->info->name, interface_name))
         found = extension;
     }
-  g_mutex_unlock (&self->mutex);
+  pthread_mutex_unlock (&self->mutex);
 
   return found;
 }

@@ -5,11 +5,14 @@
 #include "loop-process-function-private.h"
 
 #include "loop-event-loop-private.h"
+#include "loop-fork-private.h"
 #include "loop-zygote-private.h"
 
 /* By their names. The workers have it as it was when the zygote was forked. */
 static GHashTable *functions;
-static GMutex lock;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+LOOP_FORK_WATCH (LOOP_FORK_PROCESS_FUNCTIONS, .mutex = &mutex)
 
 static gboolean
 check_new (const char *name, GError **error)
@@ -61,7 +64,7 @@ loop_process_pool_executor_register (const char *name,
   g_return_val_if_fail (func != NULL, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  g_mutex_lock (&lock);
+  pthread_mutex_lock (&mutex);
   is_new = check_new (name, error);
   if (is_new)
     {
@@ -74,7 +77,7 @@ loop_process_pool_executor_register (const char *name,
       function->user_data = user_data;
       g_hash_table_insert (functions, g_strdup (name), function);
     }
-  g_mutex_unlock (&lock);
+  pthread_mutex_unlock (&mutex);
 
   if (!is_new)
     loop_destroy_user_data (user_data, notify);
@@ -87,10 +90,10 @@ loop_process_function_lookup (const char *name, GError **error)
 {
   const LoopProcessFunction *self = NULL;
 
-  g_mutex_lock (&lock);
+  pthread_mutex_lock (&mutex);
   if (functions != NULL)
     self = g_hash_table_lookup (functions, name);
-  g_mutex_unlock (&lock);
+  pthread_mutex_unlock (&mutex);
 
   if (self == NULL)
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "No function “%s” is registered", name);

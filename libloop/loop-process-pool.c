@@ -4,12 +4,38 @@
 
 #include "loop-process-pool-private.h"
 
+#include "loop-fork-private.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+/* All pools, for the child of a fork. */
+static pthread_mutex_t all_pools_mutex = PTHREAD_MUTEX_INITIALIZER;
+static GPtrArray *all_pools;
+
+static void
+lock_pools (void)
+{
+  for (guint i = 0; all_pools != NULL && i < all_pools->len; i++)
+    pthread_mutex_lock (&((LoopProcessPool *) g_ptr_array_index (all_pools, i))->mutex);
+}
+
+static void
+unlock_pools (void)
+{
+  for (guint i = 0; all_pools != NULL && i < all_pools->len; i++)
+    pthread_mutex_unlock (&((LoopProcessPool *) g_ptr_array_index (all_pools, i))->mutex);
+}
+
+LOOP_FORK_WATCH (LOOP_FORK_PROCESS_POOLS,
+                 .mutex = &all_pools_mutex,
+                 .prepare = lock_pools,
+                 .go_on_in_parent = unlock_pools,
+                 .go_on_in_child = unlock_pools)
 
 static LoopProcessPool *
 pool_ref (LoopProcessPool *self)
@@ -26,6 +52,12 @@ loop_process_pool_unref (LoopProcessPool *self)
     return;
 
   g_assert (self->queue.length == 0 && self->workers->len == 0 && self->port == NULL);
+
+  pthread_mutex_lock (&all_pools_mutex);
+  g_ptr_array_remove_fast (all_pools, self);
+  if (all_pools->len == 0)
+    g_clear_pointer (&all_pools, g_ptr_array_unref);
+  pthread_mutex_unlock (&all_pools_mutex);
 
   g_clear_pointer (&self->zygote, loop_zygote_unref);
   g_clear_pointer (&self->thread, g_thread_unref);
@@ -51,6 +83,12 @@ loop_process_pool_new (guint max_workers)
   self->pollfds = g_array_new (FALSE, FALSE, sizeof (struct pollfd));
   pthread_mutex_init (&self->mutex, NULL);
   pthread_cond_init (&self->has_ended, NULL);
+
+  pthread_mutex_lock (&all_pools_mutex);
+  if (all_pools == NULL)
+    all_pools = g_ptr_array_new ();
+  g_ptr_array_add (all_pools, self);
+  pthread_mutex_unlock (&all_pools_mutex);
 
   return self;
 }
@@ -441,14 +479,27 @@ wake_up (LoopProcessPool *self)
     ;
 }
 
-/* With the lock. */
+/* With the lock, which is given back meanwhile, for it may fork. */
 static gboolean
 prepare (LoopProcessPool *self, GError **error)
 {
-  if (self->zygote == NULL)
-    self->zygote = loop_zygote_get (error);
+  LoopZygote *zygote;
 
-  return self->zygote != NULL;
+  if (self->zygote != NULL)
+    return TRUE;
+
+  pthread_mutex_unlock (&self->mutex);
+  zygote = loop_zygote_get (error);
+  pthread_mutex_lock (&self->mutex);
+  if (zygote == NULL)
+    return FALSE;
+
+  if (self->zygote == NULL)
+    self->zygote = zygote;
+  else
+    loop_zygote_unref (zygote);
+
+  return TRUE;
 }
 
 /* Sees to it that there is a zygote, before the process has threads. */
@@ -491,6 +542,9 @@ ensure_thread (LoopProcessPool *self, GError **error)
 static gboolean
 enqueue (LoopProcessPool *self, LoopExecutorJob *job, GError **error)
 {
+  if (!self->is_shut_down && !prepare (self, error))
+    return FALSE;
+
   if (self->is_shut_down)
     {
       g_set_error_literal (error, LOOP_ERROR, LOOP_ERROR_CLOSED,
@@ -498,7 +552,7 @@ enqueue (LoopProcessPool *self, LoopExecutorJob *job, GError **error)
       return FALSE;
     }
 
-  if (!prepare (self, error) || !ensure_thread (self, error))
+  if (!ensure_thread (self, error))
     return FALSE;
 
   loop_job_queue_push (&self->queue, job);

@@ -4,8 +4,9 @@
 
 #include "loop-signal-action-private.h"
 
+#include "loop-fork-private.h"
+
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -101,18 +102,6 @@ restore (int signum)
     sigaction (signum, &slots[signum].previous, NULL);
 }
 
-static void
-lock_slots (void)
-{
-  pthread_mutex_lock (&slots_mutex);
-}
-
-static void
-unlock_slots (void)
-{
-  pthread_mutex_unlock (&slots_mutex);
-}
-
 /* The child of a fork has the signals of its parent before there was a loop, and so have the programs that it runs. */
 static void
 forget_slots (void)
@@ -129,21 +118,9 @@ forget_slots (void)
       slot->fd = -1;
       slot->n_inside = 0;
     }
-
-  unlock_slots ();
 }
 
-static void
-watch_forks (void)
-{
-  static gsize is_watching;
-
-  if (g_once_init_enter (&is_watching))
-    {
-      pthread_atfork (lock_slots, unlock_slots, forget_slots);
-      g_once_init_leave (&is_watching, 1);
-    }
-}
+LOOP_FORK_WATCH (LOOP_FORK_SIGNALS, .mutex = &slots_mutex, .go_on_in_child = forget_slots)
 
 /* Returns: an interned string */
 const char *
@@ -193,9 +170,8 @@ loop_signal_claim (int signum, LoopEventLoop *owner, int fd, GError **error)
   gboolean success = FALSE;
 
   sigfillset (&action.sa_mask);
-  watch_forks ();
 
-  lock_slots ();
+  pthread_mutex_lock (&slots_mutex);
   if (slot->owner != NULL)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS,
@@ -227,7 +203,7 @@ loop_signal_claim (int signum, LoopEventLoop *owner, int fd, GError **error)
                                      loop_signal_get_name (signum));
         }
     }
-  unlock_slots ();
+  pthread_mutex_unlock (&slots_mutex);
 
   return success;
 }
@@ -238,7 +214,7 @@ loop_signal_release (int signum, LoopEventLoop *owner)
 {
   LoopSignalSlot *slot = &slots[signum];
 
-  lock_slots ();
+  pthread_mutex_lock (&slots_mutex);
   /* In the child of a fork it is nobody's. */
   if (slot->owner == owner)
     {
@@ -248,7 +224,7 @@ loop_signal_release (int signum, LoopEventLoop *owner)
         g_usleep (10);
       slot->owner = NULL;
     }
-  unlock_slots ();
+  pthread_mutex_unlock (&slots_mutex);
 }
 
 /* How often the signal was caught since the last call. */

@@ -4,8 +4,9 @@
 
 #include "loop-symbols-private.h"
 
+#include "loop-fork-private.h"
+
 #include <dlfcn.h>
-#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,11 +40,12 @@ typedef struct
   char *place; /* file and line */
 } LoopSymbol;
 
-/* POSIX, as ThreadSanitizer knows it. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static LoopElfutils elfutils;
 static gboolean has_elfutils;
 static GHashTable *known; /* address → LoopSymbol; to read the tables is dear, and the same few are asked for */
+
+LOOP_FORK_WATCH (LOOP_FORK_SYMBOLS, .mutex = &mutex)
 
 static gboolean
 load_elfutils (void)

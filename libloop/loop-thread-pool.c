@@ -4,6 +4,8 @@
 
 #include "loop-thread-pool-private.h"
 
+#include "loop-fork-private.h"
+
 /* The pool of which the calling thread is a worker. */
 static __thread LoopThreadPool *current_pool __attribute__ ((tls_model ("initial-exec")));
 
@@ -80,7 +82,6 @@ loop_thread_pool_unref (LoopThreadPool *self)
 static void
 lock_pools (void)
 {
-  pthread_mutex_lock (&all_pools_mutex);
   for (LoopThreadPool *pool = all_pools; pool != NULL; pool = pool->next_pool)
     pthread_mutex_lock (&pool->mutex);
 }
@@ -90,7 +91,6 @@ unlock_pools (void)
 {
   for (LoopThreadPool *pool = all_pools; pool != NULL; pool = pool->next_pool)
     pthread_mutex_unlock (&pool->mutex);
-  pthread_mutex_unlock (&all_pools_mutex);
 }
 
 /* They are in no queue that they could be withdrawn from. */
@@ -127,17 +127,11 @@ forget_workers (void)
   unlock_pools ();
 }
 
-static void
-watch_forks (void)
-{
-  static gsize is_watching;
-
-  if (g_once_init_enter (&is_watching))
-    {
-      pthread_atfork (lock_pools, unlock_pools, forget_workers);
-      g_once_init_leave (&is_watching, 1);
-    }
-}
+LOOP_FORK_WATCH (LOOP_FORK_THREAD_POOLS,
+                 .mutex = &all_pools_mutex,
+                 .prepare = lock_pools,
+                 .go_on_in_parent = unlock_pools,
+                 .go_on_in_child = forget_workers)
 
 LoopThreadPool *
 loop_thread_pool_new (guint max_workers, const char *name_prefix)
@@ -157,7 +151,6 @@ loop_thread_pool_new (guint max_workers, const char *name_prefix)
   pthread_mutexattr_destroy (&attributes);
   pthread_cond_init (&self->all_gone, NULL);
 
-  watch_forks ();
   pthread_mutex_lock (&all_pools_mutex);
   self->next_pool = all_pools;
   if (all_pools != NULL)

@@ -4,10 +4,10 @@
 
 #include "loop-traceback-private.h"
 
+#include "loop-fork-private.h"
 #include "loop-symbols-private.h"
 
 #include <execinfo.h>
-#include <pthread.h>
 #include <string.h>
 
 /* Deep enough to get out of a library's layers into the program's. */
@@ -22,9 +22,10 @@ typedef struct
   gpointer frames[];
 } LoopTraceback;
 
-/* POSIX, as ThreadSanitizer knows it. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static GHashTable *tracebacks; /* guint64 → LoopTraceback */
+
+LOOP_FORK_WATCH (LOOP_FORK_TRACEBACKS, .mutex = &mutex)
 
 /* Remembers who calls now as the one that made @id, which belongs to a loop. */
 void

@@ -5,6 +5,7 @@
 #include "loop-zygote-private.h"
 
 #include "loop-error-private.h"
+#include "loop-fork-private.h"
 #include "loop-process-pool-executor.h"
 
 #include <errno.h>
@@ -39,9 +40,11 @@ struct _LoopZygote
   int pid_fd; /* or -1: it has ended */
 };
 
-static GMutex lock;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static LoopZygote *current; /* without a reference */
 static LoopZygote *kept;    /* with one: it was started on its own */
+
+LOOP_FORK_WATCH (LOOP_FORK_ZYGOTE, .mutex = &mutex)
 
 /* With the lock. It is killed: it has nothing to tidy up. */
 static void
@@ -71,9 +74,9 @@ end (LoopZygote *self)
 void
 loop_zygote_end (LoopZygote *self)
 {
-  g_mutex_lock (&lock);
+  pthread_mutex_lock (&mutex);
   end (self);
-  g_mutex_unlock (&lock);
+  pthread_mutex_unlock (&mutex);
 }
 
 static void
@@ -89,9 +92,9 @@ unref_locked (LoopZygote *self)
 void
 loop_zygote_unref (LoopZygote *self)
 {
-  g_mutex_lock (&lock);
+  pthread_mutex_lock (&mutex);
   unref_locked (self);
-  g_mutex_unlock (&lock);
+  pthread_mutex_unlock (&mutex);
 }
 
 static gboolean
@@ -105,9 +108,9 @@ loop_zygote_is_running (void)
 {
   gboolean is_running;
 
-  g_mutex_lock (&lock);
+  pthread_mutex_lock (&mutex);
   is_running = is_usable (current);
-  g_mutex_unlock (&lock);
+  pthread_mutex_unlock (&mutex);
 
   return is_running;
 }
@@ -194,6 +197,7 @@ descriptors_open (Descriptors *self)
   return self->child_signals >= 0;
 }
 
+/* With the lock, which is given back meanwhile, for forking takes it: there is no thread that could come in between. */
 static pid_t
 fork_zygote (const Descriptors *descriptors)
 {
@@ -207,14 +211,12 @@ fork_zygote (const Descriptors *descriptors)
   sigfillset (&all);
   /* No handler of ours is to run in the zygote. */
   pthread_sigmask (SIG_SETMASK, &all, &before);
+  pthread_mutex_unlock (&mutex);
   pid = fork ();
   saved_errno = errno;
   if (pid == 0)
-    {
-      /* A worker may want a zygote of its own. */
-      g_mutex_unlock (&lock);
-      loop_zygote_main (descriptors->control[1], descriptors->parent, descriptors->child_signals);
-    }
+    loop_zygote_main (descriptors->control[1], descriptors->parent, descriptors->child_signals);
+  pthread_mutex_lock (&mutex);
   pthread_sigmask (SIG_SETMASK, &before, NULL);
   errno = saved_errno;
 
@@ -275,9 +277,9 @@ loop_zygote_get (GError **error)
 {
   LoopZygote *self;
 
-  g_mutex_lock (&lock);
+  pthread_mutex_lock (&mutex);
   self = get (error);
-  g_mutex_unlock (&lock);
+  pthread_mutex_unlock (&mutex);
 
   return self;
 }
@@ -301,7 +303,7 @@ loop_process_pool_executor_start_zygote (GError **error)
 
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  g_mutex_lock (&lock);
+  pthread_mutex_lock (&mutex);
   success = is_usable (kept);
   if (!success)
     {
@@ -314,7 +316,7 @@ loop_process_pool_executor_start_zygote (GError **error)
           kept = zygote;
         }
     }
-  g_mutex_unlock (&lock);
+  pthread_mutex_unlock (&mutex);
 
   return success;
 }
@@ -359,7 +361,7 @@ loop_zygote_fork_worker (LoopZygote *self, int worker_fd, int status_fd, GError 
   header->cmsg_len = CMSG_LEN (sizeof fds);
   memcpy (CMSG_DATA (header), fds, sizeof fds);
 
-  g_mutex_lock (&lock);
+  pthread_mutex_lock (&mutex);
   if (self->pid_fd >= 0)
     {
       do
@@ -367,7 +369,7 @@ loop_zygote_fork_worker (LoopZygote *self, int worker_fd, int status_fd, GError 
       while (n < 0 && errno == EINTR);
       saved_errno = errno;
     }
-  g_mutex_unlock (&lock);
+  pthread_mutex_unlock (&mutex);
 
   if (n >= 0)
     return TRUE;

@@ -14,7 +14,7 @@ from pathlib import Path
 ROOMS = [
     ("core", """
         version visibility types error enums clock id registry
-        handle timer-handle incoming ready-queue timer-queue guard symbols traceback neighbours poller source metrics
+        handle timer-handle incoming ready-queue timer-queue guard fork symbols traceback neighbours poller source metrics
         exception-context foreign-exception event-loop event-loop-iteration event-loop-list event-loop-run event-loop-calls event-loop-close event-loop-debug
     """),
     ("readiness", """

@@ -11,6 +11,8 @@ import sys
 import time
 
 ALIVE = 1000
+MANY_ALIVE = 10000
+GATHERED = 10000
 CHAIN = 10000
 IN_FLIGHT = 64
 WORKERS = 4
@@ -62,6 +64,38 @@ async def spawn(goal):
 def resident_bytes():
     with open("/proc/self/statm", encoding="ascii") as file:
         return int(file.read().split()[1]) * resource.getpagesize()
+
+
+def peak_resident_bytes():
+    with open("/proc/self/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM:")) * 1024
+
+
+async def million(goal):
+    loop = asyncio.get_running_loop()
+    before = resident_bytes()
+
+    async def wait_and_end():
+        await gate
+
+    for _ in range(0, goal, MANY_ALIVE):
+        gate = loop.create_future()
+        tasks = [loop.create_task(wait_and_end()) for _ in range(MANY_ALIVE)]
+        await asyncio.sleep(0)
+        gate.set_result(0)
+        await tasks[-1]
+        del tasks
+    return {"peak_mb": (peak_resident_bytes() - before) / 1e6, "after_mb": (resident_bytes() - before) / 1e6}
+
+
+async def gather(goal):
+    loop = asyncio.get_running_loop()
+    for _ in range(0, goal, GATHERED):
+        futures = [loop.create_future() for _ in range(GATHERED)]
+        together = asyncio.gather(*futures)
+        for future in futures:
+            future.set_result(0)
+        await together
 
 
 async def parked(goal):
@@ -126,6 +160,8 @@ MODES = {
     "fiber-await-ready": (await_ready, 2000000, 1),
     "fiber-ping-pong": (ping_pong, 200000, 1),
     "fiber-spawn": (spawn, 200000, ALIVE),
+    "fiber-million": (million, 1000000, MANY_ALIVE),
+    "gather-10k": (gather, 1000000, GATHERED),
     "fiber-parked": (parked, 100000, 1),
     "task-chain-10k": (chain, 100000, CHAIN),
     "process-pool-64": (process_pool, 10000, IN_FLIGHT),

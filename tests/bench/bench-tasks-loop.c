@@ -11,6 +11,8 @@
 #include "bench-util.h"
 
 #define ALIVE 1000
+#define MANY_ALIVE 10000
+#define GATHERED 10000
 #define CHAIN 10000
 #define IN_FLIGHT 64
 #define WORKERS 4
@@ -20,6 +22,7 @@ static uint64_t goal;
 static uint64_t done;
 static uint64_t started_at;
 static uint64_t finished_at;
+static uint64_t resident_before;
 
 static void
 finish (void)
@@ -104,11 +107,48 @@ run_and_end (GValue *result, gpointer user_data, GError **error)
   return TRUE;
 }
 
+/* fiber-million: ten thousand fibers wait for one future; the last one to end makes the next ten thousand. */
+
+static LoopFuture *gate;
+static gboolean is_growing;
+
+static gboolean wait_and_end (GValue *result, gpointer user_data, GError **error);
+
+static void
+open_gate (gpointer user_data)
+{
+  fulfil (gate);
+}
+
+static void
+spawn_many (gpointer user_data)
+{
+  g_clear_object (&gate);
+  gate = loop_event_loop_create_future (loop);
+  for (int i = 0; i < MANY_ALIVE; i++)
+    spawn (wait_and_end, NULL);
+  /* When all of them wait. */
+  loop_event_loop_call_soon (loop, open_gate, NULL, NULL);
+}
+
+static gboolean
+wait_and_end (GValue *result, gpointer user_data, GError **error)
+{
+  if (!loop_await (gate, error))
+    return FALSE;
+  if (++done % MANY_ALIVE != 0)
+    return TRUE;
+  if (done >= goal)
+    finish ();
+  else
+    loop_event_loop_call_soon (loop, spawn_many, NULL, NULL);
+  return TRUE;
+}
+
 /* fiber-parked: each waits for a future of its own. */
 
 static LoopFuture **parked;
 static uint64_t n_parked;
-static uint64_t resident_before;
 static uint64_t resident_after;
 
 static void
@@ -167,6 +207,32 @@ await_next (GValue *result, gpointer user_data, GError **error)
     spawn (await_next, user_data);
   else if (depth == 1)
     finish ();
+  return TRUE;
+}
+
+/* gather-10k: futures made, gathered and fulfilled, and what gathers them awaited. */
+
+static gboolean
+gather_all (GValue *result, gpointer user_data, GError **error)
+{
+  g_autofree LoopFuture **futures = g_new (LoopFuture *, GATHERED);
+
+  for (; done < goal; done += GATHERED)
+    {
+      g_autoptr (LoopFuture) all = NULL;
+
+      for (int i = 0; i < GATHERED; i++)
+        futures[i] = loop_event_loop_create_future (loop);
+      all = loop_gather (loop, futures, GATHERED, FALSE);
+      for (int i = 0; i < GATHERED; i++)
+        {
+          fulfil (futures[i]);
+          g_object_unref (futures[i]);
+        }
+      if (!loop_await (all, error))
+        g_error ("%s", (*error)->message);
+    }
+  finish ();
   return TRUE;
 }
 
@@ -242,6 +308,18 @@ prepare (const char *mode, const char *scale)
       done = ALIVE - 1;
       spawn (run_and_end, NULL);
     }
+  else if (strcmp (mode, "fiber-million") == 0)
+    {
+      goal = MAX (bench_scaled (scale, 1000000) / MANY_ALIVE, 1) * MANY_ALIVE;
+      is_growing = TRUE;
+      resident_before = bench_resident_bytes ();
+      spawn_many (NULL);
+    }
+  else if (strcmp (mode, "gather-10k") == 0)
+    {
+      goal = MAX (bench_scaled (scale, 2000000) / GATHERED, 1) * GATHERED;
+      spawn (gather_all, NULL);
+    }
   else if (strcmp (mode, "fiber-parked") == 0)
     {
       goal = bench_scaled (scale, 100000);
@@ -283,7 +361,7 @@ main (int argc, char **argv)
 
   if (parked != NULL)
     bench_report_memory (mode, done, finished_at - started_at, resident_after - resident_before);
-  else
+  else if (!is_growing)
     bench_report_ops (mode, done, finished_at - started_at);
 
   /* Those that were woken last. */
@@ -291,6 +369,10 @@ main (int argc, char **argv)
   loop_event_loop_run_forever (loop);
   loop_event_loop_call_soon (loop, (LoopCallback) loop_event_loop_stop, loop, NULL);
   loop_event_loop_run_forever (loop);
+  if (is_growing)
+    bench_report_growth (mode, done, finished_at - started_at, bench_peak_resident_bytes () - resident_before,
+                         bench_resident_bytes () - resident_before);
+  g_clear_object (&gate);
   if (pool != NULL)
     loop_executor_shutdown (LOOP_EXECUTOR (pool), TRUE, FALSE);
   g_clear_object (&pool);

@@ -105,6 +105,22 @@ bench_resident_bytes (void)
   return pages * (uint64_t) sysconf (_SC_PAGESIZE);
 }
 
+/* The most that it ever was.  getrusage() says what it was before exec(), too. */
+uint64_t
+bench_peak_resident_bytes (void)
+{
+  FILE *file = fopen ("/proc/self/status", "re");
+  char line[128];
+  uint64_t kilobytes = 0;
+
+  if (file == NULL)
+    return 0;
+  while (fgets (line, sizeof line, file) != NULL && sscanf (line, "VmHWM: %" SCNu64, &kilobytes) != 1)
+    ;
+  fclose (file);
+  return kilobytes * 1024;
+}
+
 void
 bench_report_memory (const char *mode, uint64_t ops, uint64_t elapsed_ns, uint64_t bytes)
 {
@@ -112,6 +128,15 @@ bench_report_memory (const char *mode, uint64_t ops, uint64_t elapsed_ns, uint64
           "\"waited_s\": %.6f}\n",
           mode, ops, (double) elapsed_ns / (double) ops, (double) bytes / (double) ops, (double) elapsed_ns / 1e9,
           (double) bench_waited_ns () / 1e9);
+}
+
+void
+bench_report_growth (const char *mode, uint64_t ops, uint64_t elapsed_ns, uint64_t peak_bytes, uint64_t after_bytes)
+{
+  printf ("{\"mode\": \"%s\", \"ops\": %" PRIu64 ", \"ns_per_op\": %.2f, \"peak_mb\": %.3f, \"after_mb\": %.3f, "
+          "\"wall_s\": %.6f, \"waited_s\": %.6f}\n",
+          mode, ops, (double) elapsed_ns / (double) ops, (double) peak_bytes / 1e6, (double) after_bytes / 1e6,
+          (double) elapsed_ns / 1e9, (double) bench_waited_ns () / 1e9);
 }
 
 static int

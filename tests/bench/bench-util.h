@@ -60,7 +60,13 @@ void bench_pin (BenchRole role);
 void bench_pin_once (BenchRole role);
 uint64_t bench_waited_ns (void);
 uint64_t bench_resident_bytes (void);
+uint64_t bench_peak_resident_bytes (void);
 uint64_t bench_scaled (const char *scale, uint64_t count);
 void bench_report_ops (const char *mode, uint64_t ops, uint64_t elapsed_ns);
 void bench_report_lateness (const char *mode, int64_t *lateness_ns, unsigned int count);
 void bench_report_memory (const char *mode, uint64_t ops, uint64_t elapsed_ns, uint64_t bytes);
+void bench_report_growth (const char *mode,
+                          uint64_t ops,
+                          uint64_t elapsed_ns,
+                          uint64_t peak_bytes,
+                          uint64_t after_bytes);

@@ -49,6 +49,8 @@ class Benchmark:
 COST = [("ns_per_op", "ns each", "{:.1f}"), ("wall_s", "wall s", "{:.3f}")]
 PARKED = [("bytes_each", "bytes each", "{:,.0f}"), ("ns_per_op", "ns each", "{:.1f}"),
           ("wall_s", "wall s", "{:.3f}")]
+GROWTH = [("ns_per_op", "ns each", "{:.1f}"), ("peak_mb", "peak MB", "{:.1f}"), ("after_mb", "MB after", "{:.1f}"),
+          ("wall_s", "wall s", "{:.3f}")]
 LATENESS = [("p50_us", "p50 µs", "{:.0f}"), ("p99_us", "p99 µs", "{:.0f}"),
             ("max_us", "max µs", "{:.0f}"), ("early", "early", "{:.0f}")]
 ECHO = [("rate", "requests/s", "{:,.0f}"), ("user_us", "user µs", "{:.3f}"),
@@ -167,6 +169,16 @@ BENCHMARKS = [
         notes=["each waits for a future of its own; its bytes are the growth of the resident memory, "
                "the future, the task and a page of its stack among them",
                "ns each: making, waking and ending it"]),
+    Benchmark(
+        "fiber-million", "1,000,000 fibers that wait once and end, 10,000 alive at most", "calls",
+        tasks("fiber-million", "asyncio"),
+        [Check("ns_per_op", "faster", 1, 2, peer="asyncio"), Check("after_mb", "most", 32)], GROWTH,
+        notes=["peak, after: how far the resident memory has grown at its highest, and when all have ended: "
+               "1,024 stacks keep their memory for the next fibers"]),
+    Benchmark(
+        "gather-10k", "10,000 futures made, gathered and fulfilled; per future", "calls",
+        tasks("gather-10k", "asyncio"),
+        [Check("ns_per_op", "faster", 2, 4, peer="asyncio")], COST),
     Benchmark(
         "task-chain-10k", "a chain of 10,000 tasks, each makes and awaits the next", "calls",
         tasks("task-chain-10k", "asyncio"),

@@ -32,10 +32,11 @@ loop_event_loop_get_debug (LoopEventLoop *self)
  * - calls from the wrong thread are errors,
  * - callbacks that take longer than [property@EventLoop:slow-callback-duration] are
  *   reported, with the time of the processor that they took,
- * - it is kept who made a handle, a timer, a future, a task or a transport, for reports of
- *   what goes wrong with it and for inspectors.
+ * - it is kept who made a handle, a timer, a future, a task, a transport or a server, for
+ *   reports of what goes wrong with it and for inspectors,
+ * - transports and servers that are still open when the loop is closed are reported.
  *
- * The last costs some microseconds for each.
+ * To keep who made a thing costs some microseconds.
  */
 void
 loop_event_loop_set_debug (LoopEventLoop *self, gboolean enabled)
@@ -52,6 +53,20 @@ loop_event_loop_set_debug (LoopEventLoop *self, gboolean enabled)
   if (!enabled)
     loop_traceback_forget_loop (self->id);
   g_object_notify (G_OBJECT (self), "debug");
+}
+
+/* What is closed with the loop, and should have been before: in debug mode, somebody is told. */
+void
+loop_event_loop_warn_of_open (LoopEventLoop *self, const char *kind, guint64 id)
+{
+  g_autofree char *origin = NULL;
+
+  if (!self->debug)
+    return;
+
+  origin = loop_traceback_get_origin (id);
+  g_warning ("The event loop was closed with %s #%" G_GUINT64_FORMAT " still open%s%s", kind, id,
+             origin != NULL ? ", created at " : "", origin != NULL ? origin : "");
 }
 
 /**

@@ -190,6 +190,8 @@ guint8 *loop_event_loop_make_read_buffer (LoopEventLoop *self, gsize *size, gboo
 G_GNUC_INTERNAL
 void loop_exception_context_take_source_traceback (LoopExceptionContext *self, char *traceback);
 G_GNUC_INTERNAL
+void loop_event_loop_warn_of_open (LoopEventLoop *self, const char *kind, guint64 id);
+G_GNUC_INTERNAL
 void loop_event_loop_report (LoopEventLoop *self, LoopExceptionContext *context);
 
 /* For an inspector: calls @function for each loop, none of which can go away meanwhile. */

@@ -150,7 +150,8 @@ loop_exception_context_get_handle (LoopExceptionContext *self)
  * @self: a context
  * @handle: (nullable): a handle
  *
- * Sets the handle whose callback failed.
+ * Sets the handle whose callback failed. While that runs, it is known in debug mode who
+ * has scheduled it, and unless another one is set, this is the source traceback.
  */
 void
 loop_exception_context_set_handle (LoopExceptionContext *self, LoopHandle *handle)
@@ -158,7 +159,11 @@ loop_exception_context_set_handle (LoopExceptionContext *self, LoopHandle *handl
   g_return_if_fail (self != NULL);
 
   if (handle != NULL)
-    loop_handle_ref (handle);
+    {
+      loop_handle_ref (handle);
+      if (self->source_traceback == NULL)
+        self->source_traceback = loop_traceback_to_string (loop_handle_get_id (handle));
+    }
   g_clear_pointer (&self->handle, loop_handle_unref);
   self->handle = handle;
 }

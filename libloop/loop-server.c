@@ -82,7 +82,10 @@ loop_server_dispose (GObject *object)
   loop_server_close (self);
 
   if (self->loop != NULL)
-    loop_event_loop_unregister (self->loop, LOOP_REGISTRY_SERVERS, &self->node);
+    {
+      loop_event_loop_unregister (self->loop, LOOP_REGISTRY_SERVERS, &self->node);
+      loop_event_loop_untrace (self->loop, self->node.id);
+    }
 
   G_OBJECT_CLASS (loop_server_parent_class)->dispose (object);
 }
@@ -171,6 +174,7 @@ loop_server_new (LoopEventLoop *loop,
   loop_event_loop_enter (loop);
   loop_registry_add (&loop->registry, LOOP_REGISTRY_SERVERS, &self->node, loop_event_loop_next_id (loop));
   loop_event_loop_leave (loop);
+  loop_event_loop_trace (loop, self->node.id);
 
   return self;
 }
@@ -215,6 +219,7 @@ report (LoopListener *self, const char *message, GError *error)
   LoopExceptionContext *context = loop_exception_context_new (message, error);
 
   loop_exception_context_set_socket (context, self->socket);
+  loop_exception_context_take_source_traceback (context, loop_traceback_to_string (self->server->node.id));
   loop_event_loop_report (self->server->loop, context);
   g_error_free (error);
 }
@@ -398,7 +403,10 @@ listener_done (LoopWatch *watch)
 static void
 listener_closed (LoopWatch *watch)
 {
-  loop_server_close (from_watch (watch)->server);
+  LoopServer *server = from_watch (watch)->server;
+
+  loop_event_loop_warn_of_open (server->loop, "server", server->node.id);
+  loop_server_close (server);
 }
 
 static void

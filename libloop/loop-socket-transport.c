@@ -284,14 +284,7 @@ socket_transport_watch_closed (LoopWatch *watch)
 {
   LoopSocketTransport *self = loop_socket_transport_from_watch (watch);
 
-  if (get_loop (self)->debug)
-    {
-      guint64 id = self->parent_instance.node.id;
-      g_autofree char *origin = loop_traceback_get_origin (id);
-
-      g_warning ("The event loop was closed with transport #%" G_GUINT64_FORMAT " still open%s%s", id,
-                 origin != NULL ? ", created at " : "", origin != NULL ? origin : "");
-    }
+  loop_event_loop_warn_of_open (get_loop (self), "transport", self->parent_instance.node.id);
 
   begin_closing (self);
   self->is_lost = TRUE;

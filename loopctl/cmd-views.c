@@ -16,7 +16,7 @@ const char *const ctl_columns_timers[] = { "id", "when", "in", "name", "created"
 const char *const ctl_columns_watches[] = { "id", "fd", "events", "kind", "name", "created", NULL };
 const char *const ctl_columns_transports[] = { "id",       "kind", "state",    "fd",      "peer",    "protocol",
                                                "received", "sent", "buffered", "reading", "created", NULL };
-const char *const ctl_columns_servers[] = { "id", "state", "address", "clients", "accepted", NULL };
+const char *const ctl_columns_servers[] = { "id", "state", "address", "clients", "accepted", "created", NULL };
 const char *const ctl_columns_futures[] = { "id",     "state",        "name",      "callbacks", "waiters",
                                             "waiter", "cancelled_by", "canceller", "created",   NULL };
 const char *const ctl_columns_tasks[] = { "id",         "state",        "name",      "coroutine",  "awaits",  "awaited",

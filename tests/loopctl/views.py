@@ -13,7 +13,7 @@ COLUMNS = {
     "watches": ["id", "fd", "events", "kind", "name", "created"],
     "transports": ["id", "kind", "state", "fd", "peer", "protocol", "received", "sent", "buffered", "reading",
                    "created"],
-    "servers": ["id", "state", "address", "clients", "accepted"],
+    "servers": ["id", "state", "address", "clients", "accepted", "created"],
     "futures": ["id", "state", "name", "callbacks", "waiters", "waiter", "cancelled_by", "canceller",
                 "created"],
     "tasks": ["id", "state", "name", "coroutine", "awaits", "awaited", "cancelling", "cancelled_by", "canceller",

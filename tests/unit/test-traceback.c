@@ -8,6 +8,7 @@
 #include "loop-exception-context.h"
 #include "loop-fd-watcher.h"
 #include "loop-future.h"
+#include "loop-server.h"
 #include "loop-traceback-private.h"
 #include "tcp-check.h"
 
@@ -246,6 +247,60 @@ START_TEST (test_transport)
 }
 END_TEST
 
+static GObject *
+make_no_protocol (gpointer data)
+{
+  return NULL;
+}
+
+START_TEST (test_server)
+{
+  const char *hosts[] = { "127.0.0.1", "127.0.0.2", NULL };
+  g_autoptr (LoopEventLoop) loop = new_debugged_loop ();
+  g_autoptr (LoopFuture) future = loop_event_loop_create_server (loop, hosts, 0, NULL, make_no_protocol, NULL, NULL);
+  g_auto (GValue) value = G_VALUE_INIT;
+  LoopServer *server;
+
+  ck_assert (loop_event_loop_run_until_complete (loop, future, &value, NULL));
+  server = g_value_get_object (&value);
+  ck_assert (is_known (loop_server_get_id (server)));
+
+  /* Once, though it has two sockets. */
+  loop_check_forbid_warnings ();
+  loop_check_expect_warning ("*closed with server #* still open, created at *");
+  ck_assert (loop_event_loop_close (loop));
+  ck_assert (!is_known (loop_server_get_id (server)));
+}
+END_TEST
+
+static void
+report_itself (gpointer data)
+{
+  LoopHandle **handle = data;
+  LoopEventLoop *loop = loop_event_loop_get_running ();
+  g_autoptr (LoopExceptionContext) context = loop_exception_context_new ("the callback failed", NULL);
+
+  loop_exception_context_set_handle (context, *handle);
+  loop_event_loop_call_exception_handler (loop, context);
+}
+
+/* Who has scheduled the callback that failed. */
+START_TEST (test_failed_callback)
+{
+  g_autoptr (LoopEventLoop) loop = new_debugged_loop ();
+  g_autofree char *expected = NULL;
+  LoopHandle *handle;
+
+  loop_event_loop_set_exception_handler (loop, keep_report, NULL, NULL);
+  handle = loop_event_loop_call_soon (loop, report_itself, &handle, NULL);
+  expected = loop_traceback_to_string (loop_handle_get_id (handle));
+  ck_assert_ptr_nonnull (expected);
+  run_once (loop);
+  ck_assert_int_eq (n_reports, 1);
+  ck_assert_str_eq (reported, expected);
+}
+END_TEST
+
 /* Nothing stays behind for ever. */
 START_TEST (test_forgotten)
 {
@@ -280,4 +335,6 @@ LOOP_TEST_MAIN ("traceback",
                 test_default_handler,
                 test_description,
                 test_transport,
+                test_server,
+                test_failed_callback,
                 test_forgotten)

@@ -59,7 +59,6 @@ prepare_handle (LoopEventLoop *self, LoopCallback callback, gpointer user_data, 
   handle->loop = self;
   handle->id = loop_event_loop_next_id (self);
   handle->item.handle_state = LOOP_HANDLE_READY;
-  loop_event_loop_trace (self, handle->id);
 
   /* What another thread, or this one, posted before is to run before. */
   if (G_UNLIKELY (!loop_incoming_is_empty (self->incoming)))
@@ -78,6 +77,7 @@ loop_event_loop_schedule (LoopEventLoop *self,
 {
   LoopHandle *handle = prepare_handle (self, callback, user_data, notify);
 
+  loop_event_loop_trace (self, handle->id);
   if (name != NULL)
     loop_handle_take_name (handle, name);
 
@@ -116,16 +116,29 @@ loop_event_loop_schedule_at (LoopEventLoop *self,
   return timer;
 }
 
-static inline LoopHandle *
+/* Of a loop that is closed, or in debug mode. */
+static LoopHandle *
+call_soon_checked (LoopEventLoop *self,
+                   LoopCallback callback,
+                   gpointer user_data,
+                   GDestroyNotify notify,
+                   GError **error)
+{
+  if (loop_event_loop_check_usable_slow (self, error))
+    return loop_event_loop_schedule (self, callback, user_data, notify, NULL);
+
+  loop_destroy_user_data (user_data, notify);
+
+  return NULL;
+}
+
+G_ALWAYS_INLINE static inline LoopHandle *
 call_soon (LoopEventLoop *self, LoopCallback callback, gpointer user_data, GDestroyNotify notify, GError **error)
 {
   LoopHandle *handle;
 
-  if (G_UNLIKELY (!loop_event_loop_check_usable (self, error)))
-    {
-      loop_destroy_user_data (user_data, notify);
-      return NULL;
-    }
+  if (G_UNLIKELY (self->is_closed_or_debug != 0))
+    return call_soon_checked (self, callback, user_data, notify, error);
 
   handle = prepare_handle (self, callback, user_data, notify);
 

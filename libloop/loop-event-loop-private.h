@@ -102,7 +102,15 @@ struct _LoopEventLoop
   gboolean read_buffer_in_use;
 
   /* Whole bytes: they are set and read all the time. */
-  guint8 is_closed; /* takes nothing any more: it was closed, or left to the parent process */
+  union
+  {
+    struct
+    {
+      guint8 is_closed; /* takes nothing any more: it was closed, or left to the parent process */
+      guint8 debug;
+    };
+    guint16 is_closed_or_debug; /* in one look: debug mode costs nothing while it is off */
+  };
   guint8 is_forked; /* the copy of a parent's loop that a child has, until it is closed */
   guint8 is_held;   /* its guard, while the process forks */
   guint8 is_running;
@@ -111,7 +119,6 @@ struct _LoopEventLoop
   guint8 is_polled;    /* the events of this iteration have been collected */
   guint8 is_polling;
   guint8 is_skipping; /* lets sources of lower priority have this iteration */
-  guint8 debug;
   guint8 collect_metrics;
 };
 
@@ -223,7 +230,7 @@ loop_destroy_user_data (gpointer user_data, GDestroyNotify notify)
 static inline gboolean
 loop_event_loop_check_usable (LoopEventLoop *self, GError **error)
 {
-  return G_LIKELY (!self->is_closed && !self->debug) || loop_event_loop_check_usable_slow (self, error);
+  return G_LIKELY (self->is_closed_or_debug == 0) || loop_event_loop_check_usable_slow (self, error);
 }
 
 /* The shared buffer, or one of its own for a callback that runs inside another's use of it. */

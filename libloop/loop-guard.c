@@ -10,6 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifdef __GLIBC__
+#include <sys/single_threaded.h>
+#else
+#define __libc_single_threaded FALSE
+#endif
+
 #if defined(__SANITIZE_THREAD__)
 #define LOOP_GUARD_TSAN 1
 #elif defined(__has_feature)
@@ -144,7 +150,9 @@ loop_guard_hold (LoopGuard *self, gint64 timeout_us)
 
   self->n_holders++;
   __atomic_store_n (&self->wanted, 1, __ATOMIC_SEQ_CST);
-  membarrier (MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+  /* There is nobody to be made to see it in a process of one thread, which frees what its loops had after they ran. */
+  if (!__libc_single_threaded)
+    membarrier (MEMBARRIER_CMD_PRIVATE_EXPEDITED);
 
   while (__atomic_load_n (&self->depth, __ATOMIC_ACQUIRE) > 0)
     {

@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include "loop-event-loop-private.h"
+#include "loop-executor-worker-private.h"
 #include "loop-executor.h"
 
 G_BEGIN_DECLS
@@ -27,7 +27,10 @@ typedef struct
   guint n_workers;
   guint n_idle;
   guint queue_depth;
+  guint64 n_submitted;
   guint64 n_done;
+  const LoopExecutorWorker *workers;
+  guint *last_visit; /* the inspector's own */
 } LoopExecutorDescription;
 
 /* Of the executor that a job is submitted to. The first two are called on the loop's thread, but for a loop that was closed. */
@@ -37,7 +40,7 @@ typedef struct
   gboolean (*withdraw) (LoopExecutorJob *job);
   void (*unref_owner) (gpointer owner);
 
-  /* In any thread, under a hold of the loop: takes no lock. */
+  /* In any thread, under a hold of the loop: takes no lock, so each number is right, but one may be older than the next. */
   void (*describe) (gpointer owner, LoopExecutorDescription *description);
 } LoopExecutorJobClass;
 
@@ -53,6 +56,7 @@ struct _LoopExecutorJob
   LoopExecutorJob *prev;
 
   LoopExecutorFunc func;
+  const char *function; /* what it is called, if that is not what @func is; static */
   gpointer user_data;
   GDestroyNotify notify;
 
@@ -82,6 +86,7 @@ LoopExecutorJob *loop_executor_job_new (LoopEventLoop *loop,
                                         const LoopExecutorJobClass *klass,
                                         gpointer owner,
                                         LoopExecutorFunc func,
+                                        const char *function,
                                         gpointer user_data,
                                         GDestroyNotify notify);
 G_GNUC_INTERNAL
@@ -102,7 +107,7 @@ void loop_executor_foreach_job (LoopEventLoop *loop, LoopExecutorJobFunc functio
 G_GNUC_INTERNAL
 guint loop_executor_count_jobs (LoopEventLoop *loop);
 
-/* The same for the loop's default executor, if it has one. */
+/* Of the loop's default executor, if it has one. */
 G_GNUC_INTERNAL
 gboolean loop_executor_describe_default (LoopEventLoop *loop, LoopExecutorDescription *description);
 

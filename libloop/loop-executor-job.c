@@ -368,6 +368,7 @@ loop_executor_job_new (LoopEventLoop *loop,
                        const LoopExecutorJobClass *klass,
                        gpointer owner,
                        LoopExecutorFunc func,
+                       const char *function,
                        gpointer user_data,
                        GDestroyNotify notify)
 {
@@ -382,6 +383,7 @@ loop_executor_job_new (LoopEventLoop *loop,
 
   *self = (LoopExecutorJob) {
     .func = func,
+    .function = function,
     .user_data = user_data,
     .notify = notify,
     .klass = klass,

@@ -123,6 +123,9 @@ column_to_variant (const LoopColumn *column, const LoopRow *row, const LoopRowPa
       return row->when == LOOP_NEVER ? NULL : g_variant_new_double (loop_clock_to_seconds (row->when));
     case LOOP_COLUMN_IN:
       return row->when == LOOP_NEVER ? NULL : g_variant_new_double (loop_clock_to_seconds (row->when - page->now));
+    case LOOP_COLUMN_SINCE:
+      return row->when == LOOP_NEVER ? NULL
+                                     : g_variant_new_double (loop_clock_to_seconds (MAX (page->now - row->when, 0)));
     case LOOP_COLUMN_FD:
       return g_variant_new_int32 (row->fd);
     case LOOP_COLUMN_EVENTS:

@@ -17,7 +17,8 @@ typedef enum
   LOOP_COLUMN_STATE,
   LOOP_COLUMN_NAME, /* one of the names; absent if there is none, but for the first one */
   LOOP_COLUMN_WHEN,
-  LOOP_COLUMN_IN, /* seconds until then */
+  LOOP_COLUMN_IN,    /* seconds until then */
+  LOOP_COLUMN_SINCE, /* seconds from then until now */
   LOOP_COLUMN_FD,
   LOOP_COLUMN_EVENTS,
   LOOP_COLUMN_ADDRESS,

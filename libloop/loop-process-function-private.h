@@ -9,6 +9,7 @@ G_BEGIN_DECLS
 /* A function that was registered. It is never freed, and never changes. */
 typedef struct
 {
+  const char *name;
   GVariantType *parameter_type; /* or NULL: any */
   LoopProcessFunc func;
   gpointer user_data;

@@ -72,10 +72,11 @@ loop_process_pool_executor_register (const char *name,
         functions = g_hash_table_new (g_str_hash, g_str_equal);
 
       function = g_new (LoopProcessFunction, 1);
+      function->name = g_strdup (name);
       function->parameter_type = parameter_type != NULL ? g_variant_type_copy (parameter_type) : NULL;
       function->func = func;
       function->user_data = user_data;
-      g_hash_table_insert (functions, g_strdup (name), function);
+      g_hash_table_insert (functions, (gpointer) function->name, function);
     }
   pthread_mutex_unlock (&mutex);
 

@@ -257,27 +257,23 @@ loop_process_pool_executor_new (guint max_workers, GError **error)
 }
 
 static LoopProcessFrame *
-make_call (const char *name, GVariant *parameters, GError **error)
+make_call (const LoopProcessFunction *function, GVariant *parameters, GError **error)
 {
-  const LoopProcessFunction *function = loop_process_function_lookup (name, error);
   g_autoptr (GVariant) normal = NULL;
-
-  if (function == NULL)
-    return NULL;
 
   if (function->parameter_type != NULL && !g_variant_is_of_type (parameters, function->parameter_type))
     {
       g_autofree char *expected = g_variant_type_dup_string (function->parameter_type);
 
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                   "The function “%s” takes parameters of type “%s”, not “%s”", name, expected,
+                   "The function “%s” takes parameters of type “%s”, not “%s”", function->name, expected,
                    g_variant_get_type_string (parameters));
       return NULL;
     }
 
   normal = g_variant_get_normal_form (parameters);
 
-  return loop_process_frame_new (LOOP_PROCESS_FRAME_CALL, g_variant_new ("(sv)", name, normal), error);
+  return loop_process_frame_new (LOOP_PROCESS_FRAME_CALL, g_variant_new ("(sv)", function->name, normal), error);
 }
 
 /**
@@ -305,6 +301,7 @@ loop_process_pool_executor_submit (LoopProcessPoolExecutor *self,
                                    const char *function,
                                    GVariant *parameters)
 {
+  const LoopProcessFunction *registered = NULL;
   g_autoptr (GVariant) own = NULL;
   LoopProcessFrame *call = NULL;
   GError *error = NULL;
@@ -315,11 +312,13 @@ loop_process_pool_executor_submit (LoopProcessPoolExecutor *self,
 
   own = g_variant_ref_sink (parameters != NULL ? parameters : g_variant_new ("()"));
   if (loop_event_loop_check_usable (loop, &error))
-    call = make_call (function, own, &error);
+    registered = loop_process_function_lookup (function, &error);
+  if (registered != NULL)
+    call = make_call (registered, own, &error);
   if (call == NULL)
     return loop_future_new_failed (loop, "run_in_executor", error);
 
-  return loop_process_pool_submit (self->pool, loop, call);
+  return loop_process_pool_submit (self->pool, loop, registered->name, call);
 }
 
 /**

@@ -17,10 +17,13 @@ G_BEGIN_DECLS
 typedef struct
 {
   gatomicrefcount ref_count;
+  guint64 id;
   guint max_workers;
   pid_t owner; /* a child of which has no such thread */
   int wakeup_fd;
+  guint last_visit; /* an inspector's */
 
+  /* Under the lock, but the numbers are read without it as well. */
   pthread_mutex_t mutex;
   LoopJobQueue queue;
   LoopZygote *zygote; /* or NULL, before the first job or after the last */
@@ -30,7 +33,12 @@ typedef struct
   gboolean is_woken;
   guint n_workers;
   guint n_busy;
+  guint64 n_submitted; /* jobs */
+  guint64 n_done;
   pthread_cond_t has_ended;
+
+  /* The thread's alone, but for an inspector: as many as there ever were workers at a time. */
+  LoopExecutorWorker *infos;
 
   /* The thread's alone. */
   GPtrArray *workers;
@@ -53,7 +61,10 @@ void loop_process_pool_unref (LoopProcessPool *self);
 G_GNUC_INTERNAL
 gboolean loop_process_pool_prepare (LoopProcessPool *self, GError **error);
 G_GNUC_INTERNAL
-LoopFuture *loop_process_pool_submit (LoopProcessPool *self, LoopEventLoop *loop, LoopProcessFrame *call);
+LoopFuture *loop_process_pool_submit (LoopProcessPool *self,
+                                      LoopEventLoop *loop,
+                                      const char *function,
+                                      LoopProcessFrame *call);
 G_GNUC_INTERNAL
 void loop_process_pool_shutdown (LoopProcessPool *self, gboolean wait, gboolean cancel_futures);
 G_GNUC_INTERNAL

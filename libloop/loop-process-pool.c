@@ -37,6 +37,10 @@ LOOP_FORK_WATCH (LOOP_FORK_PROCESS_POOLS,
                  .go_on_in_parent = unlock_pools,
                  .go_on_in_child = unlock_pools)
 
+/* Sets a number: only with the lock, but it is read without as well. */
+#define SET(number, value) __atomic_store_n (&(number), value, __ATOMIC_RELAXED)
+#define PEEK(number) __atomic_load_n (&(number), __ATOMIC_RELAXED)
+
 static LoopProcessPool *
 pool_ref (LoopProcessPool *self)
 {
@@ -62,6 +66,13 @@ loop_process_pool_unref (LoopProcessPool *self)
   g_clear_pointer (&self->zygote, loop_zygote_unref);
   g_clear_pointer (&self->thread, g_thread_unref);
   g_ptr_array_unref (self->workers);
+  for (LoopExecutorWorker *info = self->infos; info != NULL;)
+    {
+      LoopExecutorWorker *next = info->next;
+
+      g_free (info);
+      info = next;
+    }
   g_array_unref (self->pollfds);
   if (self->wakeup_fd >= 0)
     close (self->wakeup_fd);
@@ -76,6 +87,7 @@ loop_process_pool_new (guint max_workers)
   LoopProcessPool *self = g_new0 (LoopProcessPool, 1);
 
   g_atomic_ref_count_init (&self->ref_count);
+  self->id = loop_id_reserve (1);
   self->max_workers = max_workers;
   self->owner = getpid ();
   self->wakeup_fd = -1;
@@ -113,8 +125,10 @@ loop_process_pool_get_counts (LoopProcessPool *self)
 static void
 complete (LoopProcessPool *self, LoopProcess *worker)
 {
+  loop_executor_worker_end_job (worker->info);
   pthread_mutex_lock (&self->mutex);
-  self->n_busy--;
+  SET (self->n_busy, self->n_busy - 1);
+  SET (self->n_done, self->n_done + 1);
   pthread_mutex_unlock (&self->mutex);
 
   loop_executor_job_complete (g_steal_pointer (&worker->job), &self->port);
@@ -133,8 +147,9 @@ fail (LoopProcessPool *self, LoopProcess *worker, GError *error)
 static void
 take_back (LoopProcessPool *self, LoopProcess *worker)
 {
+  loop_executor_worker_end_job (worker->info);
   pthread_mutex_lock (&self->mutex);
-  self->n_busy--;
+  SET (self->n_busy, self->n_busy - 1);
   loop_job_queue_push_first (&self->queue, g_steal_pointer (&worker->job));
   pthread_mutex_unlock (&self->mutex);
 }
@@ -160,6 +175,25 @@ fork_failed (LoopProcessPool *self, GError *error)
   g_error_free (error);
 }
 
+/* What an inspector sees of a worker: of one that has gone, or a new one. */
+static LoopExecutorWorker *
+take_info (LoopProcessPool *self)
+{
+  LoopExecutorWorker *info = self->infos;
+
+  while (info != NULL && info->id != 0)
+    info = info->next;
+  if (info == NULL)
+    {
+      info = g_new0 (LoopExecutorWorker, 1);
+      loop_executor_worker_publish (&self->infos, info);
+    }
+
+  loop_executor_worker_appear (info, loop_id_reserve (1));
+
+  return info;
+}
+
 static LoopProcess *
 add_worker (LoopProcessPool *self)
 {
@@ -176,9 +210,10 @@ add_worker (LoopProcessPool *self)
       return NULL;
     }
 
+  worker->info = take_info (self);
   g_ptr_array_add (self->workers, worker);
   pthread_mutex_lock (&self->mutex);
-  self->n_workers++;
+  SET (self->n_workers, self->n_workers + 1);
   pthread_mutex_unlock (&self->mutex);
 
   return worker;
@@ -189,8 +224,9 @@ remove_worker (LoopProcessPool *self, LoopProcess *worker)
 {
   g_ptr_array_remove (self->workers, worker);
   self->cannot_fork = FALSE;
+  loop_executor_worker_vanish (worker->info);
   pthread_mutex_lock (&self->mutex);
-  self->n_workers--;
+  SET (self->n_workers, self->n_workers - 1);
   pthread_mutex_unlock (&self->mutex);
 }
 
@@ -246,10 +282,8 @@ describe_end (const LoopZygoteReport *report)
 }
 
 static void
-worker_ended (LoopProcessPool *self, LoopProcess *worker)
+worker_ended (LoopProcessPool *self, LoopProcess *worker, const LoopZygoteReport *report)
 {
-  LoopZygoteReport report;
-  gboolean is_reported = loop_process_read_report (worker, &report);
   GError *error = NULL;
 
   /* What it may have sent at last. */
@@ -257,26 +291,42 @@ worker_ended (LoopProcessPool *self, LoopProcess *worker)
     receive (self, worker);
 
   remove_worker (self, worker);
-  if (!is_reported)
+  if (report->event == LOOP_ZYGOTE_GONE)
     {
       /* It may be stopped or about to end: now it certainly has, and no worker is left. */
       loop_zygote_end (self->zygote);
       loop_zygote_set_ended_error (&error);
     }
-  else if (report.pid < 0)
+  else if (report->event == LOOP_ZYGOTE_FAILED)
     {
-      loop_set_error_from_errno (&error, report.value, "Cannot fork a worker");
+      loop_set_error_from_errno (&error, report->value, "Cannot fork a worker");
       if (worker->job != NULL)
         take_back (self, worker);
       fork_failed (self, g_steal_pointer (&error));
     }
   else if (worker->job != NULL)
-    error = describe_end (&report);
+    error = describe_end (report);
 
   if (worker->job != NULL)
     fail (self, worker, g_steal_pointer (&error));
   g_clear_error (&error);
   loop_process_free (worker);
+}
+
+static void
+read_reports (LoopProcessPool *self, LoopProcess *worker)
+{
+  LoopZygoteReport report;
+
+  while (loop_process_read_report (worker, &report))
+    {
+      if (report.event != LOOP_ZYGOTE_BEGUN)
+        {
+          worker_ended (self, worker, &report);
+          return;
+        }
+      loop_executor_worker_set_pid (worker->info, report.pid);
+    }
 }
 
 /* --- The pool's thread ------------------------------------------------------------------------ */
@@ -289,7 +339,7 @@ take_job (LoopProcessPool *self)
   pthread_mutex_lock (&self->mutex);
   job = loop_job_queue_pop (&self->queue);
   if (job != NULL)
-    self->n_busy++;
+    SET (self->n_busy, self->n_busy + 1);
   pthread_mutex_unlock (&self->mutex);
 
   return job;
@@ -315,6 +365,7 @@ dispatch (LoopProcessPool *self)
       if (job == NULL)
         return;
 
+      loop_executor_worker_begin_job (worker->info, job->id);
       loop_process_give (worker, job);
       if (!loop_process_send (worker))
         {
@@ -403,7 +454,7 @@ handle_events (LoopProcessPool *self)
       else if ((revents & ~POLLOUT) != 0)
         receive (self, worker);
       if (events[2 + 2 * i].revents != 0)
-        worker_ended (self, worker);
+        read_reports (self, worker);
     }
 }
 
@@ -460,9 +511,31 @@ unref_owner (gpointer owner)
   loop_process_pool_unref (owner);
 }
 
+static void
+describe_owner (gpointer owner, LoopExecutorDescription *description)
+{
+  LoopProcessPool *self = owner;
+  guint n_workers = PEEK (self->n_workers);
+
+  *description = (LoopExecutorDescription) {
+    .id = self->id,
+    .kind = "processes",
+    .name = LOOP_PROCESS_WORKER_NAME,
+    .max_workers = self->max_workers,
+    .n_workers = n_workers,
+    .n_idle = n_workers - MIN (n_workers, PEEK (self->n_busy)),
+    .queue_depth = PEEK (self->queue.length),
+    .n_submitted = PEEK (self->n_submitted),
+    .n_done = PEEK (self->n_done),
+    .workers = __atomic_load_n (&self->infos, __ATOMIC_ACQUIRE),
+    .last_visit = &self->last_visit,
+  };
+}
+
 static const LoopExecutorJobClass job_class = {
   .withdraw = withdraw,
   .unref_owner = unref_owner,
+  .describe = describe_owner,
 };
 
 /* With the lock. */
@@ -556,6 +629,7 @@ enqueue (LoopProcessPool *self, LoopExecutorJob *job, GError **error)
     return FALSE;
 
   loop_job_queue_push (&self->queue, job);
+  SET (self->n_submitted, self->n_submitted + 1);
   /* Otherwise it looks for jobs as soon as a worker is done. */
   if (self->n_busy < self->n_workers || self->n_workers < self->max_workers)
     wake_up (self);
@@ -563,12 +637,12 @@ enqueue (LoopProcessPool *self, LoopExecutorJob *job, GError **error)
   return TRUE;
 }
 
-/* Takes the frame. */
+/* Takes the frame. @function is static. */
 LoopFuture *
-loop_process_pool_submit (LoopProcessPool *self, LoopEventLoop *loop, LoopProcessFrame *call)
+loop_process_pool_submit (LoopProcessPool *self, LoopEventLoop *loop, const char *function, LoopProcessFrame *call)
 {
-  LoopExecutorJob *job = loop_executor_job_new (loop, "run_in_executor", &job_class, pool_ref (self), NULL, call,
-                                                (GDestroyNotify) loop_process_frame_free);
+  LoopExecutorJob *job = loop_executor_job_new (loop, "run_in_executor", &job_class, pool_ref (self), NULL, function,
+                                                call, (GDestroyNotify) loop_process_frame_free);
   LoopFuture *future = g_object_ref (job->future);
   GError *error = NULL;
 

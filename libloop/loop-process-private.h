@@ -11,8 +11,10 @@ G_BEGIN_DECLS
 /* A worker, as its parent sees it. */
 typedef struct
 {
+  LoopExecutorWorker *info; /* the pool's, or NULL */
+
   int fd;        /* or -1: it gets no more jobs, and ends */
-  int status_fd; /* on which the zygote tells how it has ended */
+  int status_fd; /* on which the zygote tells that it has begun, and how it has ended */
 
   LoopExecutorJob *job; /* or NULL; its data is the frame of the call */
   gsize sent;           /* of that */

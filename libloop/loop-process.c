@@ -137,7 +137,7 @@ loop_process_receive (LoopProcess *self)
   return LOOP_PROCESS_DONE;
 }
 
-/* Returns: %FALSE if the zygote has ended without a word */
+/* Returns: %FALSE if there is nothing to read */
 gboolean
 loop_process_read_report (LoopProcess *self, LoopZygoteReport *report)
 {
@@ -147,7 +147,12 @@ loop_process_read_report (LoopProcess *self, LoopZygoteReport *report)
     n = recv (self->status_fd, report, sizeof *report, 0);
   while (n < 0 && errno == EINTR);
 
-  return n == sizeof *report;
+  if (n < 0 && errno == EAGAIN)
+    return FALSE;
+  if (n != sizeof *report)
+    *report = (LoopZygoteReport) { .event = LOOP_ZYGOTE_GONE };
+
+  return TRUE;
 }
 
 /* Lets it end, when it has done its job. */
@@ -157,6 +162,8 @@ loop_process_dismiss (LoopProcess *self)
   if (self->fd >= 0)
     close (self->fd);
   self->fd = -1;
+  if (self->info != NULL)
+    loop_executor_worker_set_ending (self->info);
 }
 
 /* If it has ended already, the zygote tells how; nothing is changed by this. */

@@ -14,8 +14,8 @@ typedef struct _LoopThreadPool LoopThreadPool;
 typedef struct _LoopWorker LoopWorker;
 struct _LoopWorker
 {
+  LoopExecutorWorker info;
   LoopThreadPool *pool;
-  LoopWorker *next;
   GThread *thread;
   pthread_cond_t wakeup;
 
@@ -44,6 +44,7 @@ struct _LoopThreadPool
   guint max_workers;
   gboolean may_spin;
   char *name_prefix;
+  guint last_visit; /* an inspector's */
 
   /* The rest is under the lock. */
   guint8 cache_line_padding[64];
@@ -54,15 +55,16 @@ struct _LoopThreadPool
   guint n_sleeping;
   guint n_waking; /* woken or started, and not at the queue yet */
   guint n_workers;
-  guint n_started; /* ever */
-  guint64 n_done;  /* jobs */
+  guint n_started;     /* ever */
+  guint64 n_submitted; /* jobs */
+  guint64 n_done;
   gboolean is_shut_down;
   pthread_cond_t all_gone;
-  LoopWorker *workers;  /* all that were ever started */
-  LoopJobQueue waiters; /* jobs that are completed when no worker is left */
-  LoopJobQueue orphans; /* a parent process's: not to be done in this one */
-  guint n_joiners;      /* threads that wait in a shutdown */
-  GThread *last_gone;   /* not joined yet, but has joined those before */
+  LoopExecutorWorker *workers; /* of LoopWorker: all that were ever started */
+  LoopJobQueue waiters;        /* jobs that are completed when no worker is left */
+  LoopJobQueue orphans;        /* a parent process's: not to be done in this one */
+  guint n_joiners;             /* threads that wait in a shutdown */
+  GThread *last_gone;          /* not joined yet, but has joined those before */
 };
 
 /* For whoever looks at a pool from outside. */

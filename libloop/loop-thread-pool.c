@@ -5,6 +5,7 @@
 #include "loop-thread-pool-private.h"
 
 #include "loop-fork-private.h"
+#include <unistd.h>
 
 /* The pool of which the calling thread is a worker. */
 static __thread LoopThreadPool *current_pool __attribute__ ((tls_model ("initial-exec")));
@@ -61,13 +62,13 @@ loop_thread_pool_unref (LoopThreadPool *self)
     self->next_pool->prev_pool = self->prev_pool;
   pthread_mutex_unlock (&all_pools_mutex);
 
-  for (LoopWorker *worker = self->workers; worker != NULL;)
+  for (LoopExecutorWorker *info = self->workers; info != NULL;)
     {
-      LoopWorker *next = worker->next;
+      LoopWorker *worker = (LoopWorker *) info;
 
+      info = info->next;
       pthread_cond_destroy (&worker->wakeup);
       g_free (worker);
-      worker = next;
     }
 
   g_clear_pointer (&self->last_gone, g_thread_unref);
@@ -185,7 +186,7 @@ loop_thread_pool_get_counts (LoopThreadPool *self)
   return counts;
 }
 
-/* Without the lock: each number is right, but one may be older than the next. */
+/* In any thread. Takes no lock. */
 void
 loop_thread_pool_describe (LoopThreadPool *self, LoopExecutorDescription *description)
 {
@@ -198,7 +199,10 @@ loop_thread_pool_describe (LoopThreadPool *self, LoopExecutorDescription *descri
     .n_workers = counts.n_workers,
     .n_idle = MIN (counts.n_idle, counts.n_workers),
     .queue_depth = counts.queue_depth,
+    .n_submitted = PEEK (self->n_submitted),
     .n_done = PEEK (self->n_done),
+    .workers = __atomic_load_n (&self->workers, __ATOMIC_ACQUIRE),
+    .last_visit = &self->last_visit,
   };
   g_strlcpy (description->name, self->name_prefix, sizeof description->name);
 }
@@ -339,6 +343,7 @@ go_away (LoopWorker *self)
       g_thread_join (previous);
       pthread_mutex_lock (&pool->mutex);
     }
+  loop_executor_worker_vanish (&self->info);
   SET (pool->n_workers, pool->n_workers - 1);
   if (pool->n_workers == 0)
     {
@@ -360,6 +365,7 @@ work (gpointer data)
   LoopExecutorJob *done = NULL;
 
   current_pool = pool;
+  loop_executor_worker_set_pid (&self->info, gettid ());
   pthread_mutex_lock (&pool->mutex);
   SET (pool->n_waking, pool->n_waking - 1);
 
@@ -371,10 +377,13 @@ work (gpointer data)
 
       if (job == NULL)
         {
+          loop_executor_worker_end_job (&self->info);
           if (pool->is_shut_down)
             break;
           fall_asleep (self);
         }
+      else
+        loop_executor_worker_begin_job (&self->info, job->id);
       may_spin = pool->spinner == self;
       pthread_mutex_unlock (&pool->mutex);
 
@@ -416,6 +425,7 @@ start_worker (LoopThreadPool *self, GError **error)
   name = g_strdup_printf ("%s_%u", self->name_prefix, self->n_started);
   worker = g_new0 (LoopWorker, 1);
   worker->pool = pool_ref (self);
+  worker->info.id = loop_id_reserve (1);
   pthread_cond_init (&worker->wakeup, NULL);
   worker->thread = g_thread_try_new (name, work, worker, error);
   if (worker->thread == NULL)
@@ -426,8 +436,7 @@ start_worker (LoopThreadPool *self, GError **error)
       return FALSE;
     }
 
-  worker->next = self->workers;
-  self->workers = worker;
+  loop_executor_worker_publish (&self->workers, &worker->info);
   SET (self->n_workers, self->n_workers + 1);
   self->n_started++;
   SET (self->n_waking, self->n_waking + 1);
@@ -484,9 +493,11 @@ enqueue (LoopThreadPool *self, LoopExecutorJob *job, LoopWorker **sleeper, GErro
     }
 
   loop_job_queue_push (&self->queue, job);
+  SET (self->n_submitted, self->n_submitted + 1);
   if (!start_worker (self, &local_error) && self->n_workers == 0)
     {
       loop_job_queue_remove (&self->queue, job);
+      SET (self->n_submitted, self->n_submitted - 1);
       g_propagate_error (error, g_steal_pointer (&local_error));
       return FALSE;
     }
@@ -503,7 +514,7 @@ loop_thread_pool_submit (LoopThreadPool *self,
                          GDestroyNotify notify)
 {
   LoopExecutorJob *job =
-      loop_executor_job_new (loop, "run_in_executor", &job_class, pool_ref (self), func, user_data, notify);
+      loop_executor_job_new (loop, "run_in_executor", &job_class, pool_ref (self), func, NULL, user_data, notify);
   LoopFuture *future = g_object_ref (job->future);
   LoopWorker *sleeper = NULL;
   GError *error = NULL;
@@ -592,7 +603,7 @@ loop_thread_pool_shutdown (LoopThreadPool *self, gboolean wait, gboolean cancel_
 LoopFuture *
 loop_thread_pool_shutdown_async (LoopThreadPool *self, LoopEventLoop *loop, const char *name)
 {
-  LoopExecutorJob *job = loop_executor_job_new (loop, name, &job_class, pool_ref (self), NULL, NULL, NULL);
+  LoopExecutorJob *job = loop_executor_job_new (loop, name, &job_class, pool_ref (self), NULL, name, NULL, NULL);
   LoopFuture *future = g_object_ref (job->future);
   gboolean has_workers;
 

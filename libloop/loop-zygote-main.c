@@ -121,15 +121,18 @@ drop_standard_input (void)
     }
 }
 
-/* Also says that a worker could not be forked. */
+/* If it cannot be sent, there is nobody to read it. */
 static void
-report (int status_fd, pid_t pid, int value)
+report (int status_fd, LoopZygoteReport message)
 {
-  LoopZygoteReport message = { pid, value };
-
-  /* If it cannot be sent, there is nobody to read it. */
   while (send (status_fd, &message, sizeof message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EINTR)
     ;
+}
+
+static void
+report_failure (int status_fd, int error_number)
+{
+  report (status_fd, (LoopZygoteReport) { LOOP_ZYGOTE_FAILED, 0, error_number });
   close (status_fd);
 }
 
@@ -143,7 +146,7 @@ become_worker (pid_t zygote, int fd)
   if (getppid () != zygote)
     _exit (EXIT_FAILURE);
 
-  prctl (PR_SET_NAME, "loop-worker");
+  prctl (PR_SET_NAME, LOOP_PROCESS_WORKER_NAME);
   close_all_but (&fd, 1);
   sigemptyset (&none);
   sigprocmask (SIG_SETMASK, &none, NULL);
@@ -162,9 +165,13 @@ fork_worker (Zygote *self, int status_fd, int worker_fd)
 
   close (worker_fd);
   if (child.pid < 0)
-    report (status_fd, -1, saved_errno);
-  else
-    g_array_append_val (self->children, child);
+    {
+      report_failure (status_fd, saved_errno);
+      return;
+    }
+
+  report (status_fd, (LoopZygoteReport) { LOOP_ZYGOTE_BEGUN, child.pid, 0 });
+  g_array_append_val (self->children, child);
 }
 
 /* Returns: %FALSE if the other end is closed */
@@ -198,7 +205,7 @@ read_control (Zygote *self)
   if (fds[1] >= 0)
     fork_worker (self, fds[0], fds[1]);
   else if (fds[0] >= 0)
-    report (fds[0], -1, EMFILE);
+    report_failure (fds[0], EMFILE);
 
   return TRUE;
 }
@@ -221,7 +228,8 @@ reap (Zygote *self)
         if (child->pid != pid)
           continue;
 
-        report (child->status_fd, pid, status);
+        report (child->status_fd, (LoopZygoteReport) { LOOP_ZYGOTE_ENDED, pid, status });
+        close (child->status_fd);
         g_array_remove_index_fast (self->children, i);
         break;
       }

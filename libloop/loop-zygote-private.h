@@ -7,20 +7,31 @@
 
 G_BEGIN_DECLS
 
+/* What the system calls a worker. */
+#define LOOP_PROCESS_WORKER_NAME "loop-worker"
+
 /*
  * A process that was forked when this one had no other thread, and forks others in its place.
  * There is one at most at a time, which all that need one share.
  *
  * To have a worker forked, it is sent one end of the worker's socket and one of a status socket.
- * At this it sends one LoopZygoteReport, when the worker has ended or could not be forked. When
- * the other end is shut down for writing, the worker is killed.
+ * At this it sends a LoopZygoteReport when the worker has begun, and one when it has ended; or a
+ * single one when it could not be forked. When the other end is shut down for writing, the worker
+ * is killed.
  */
 typedef struct _LoopZygote LoopZygote;
 
 typedef struct
 {
-  gint32 pid;   /* or -1 if there is no worker */
-  gint32 value; /* what waitpid() says of it; or the error number of fork() */
+  enum
+  {
+    LOOP_ZYGOTE_BEGUN,
+    LOOP_ZYGOTE_ENDED,
+    LOOP_ZYGOTE_FAILED,
+    LOOP_ZYGOTE_GONE, /* never sent, but what is read when the zygote itself has ended */
+  } event;
+  gint32 pid;   /* unless it has failed */
+  gint32 value; /* when it has ended, what waitpid() says of it; when it has failed, the error number */
 } LoopZygoteReport;
 
 G_GNUC_INTERNAL

@@ -22,8 +22,9 @@ const char *const ctl_columns_futures[] = { "id",     "state",        "name",   
 const char *const ctl_columns_tasks[] = { "id",         "state",        "name",      "coroutine",  "awaits",  "awaited",
                                           "cancelling", "cancelled_by", "canceller", "stack_used", "created", NULL };
 const char *const ctl_columns_fibers[] = { "id", "state", "name", "function", "stack_used", "stack_size", NULL };
-const char *const ctl_columns_executors[] = { "id",   "kind",   "name", "max_workers", "workers",
-                                              "idle", "queued", "done", NULL };
+const char *const ctl_columns_executors[] = { "id",   "kind",   "name",      "max_workers", "workers",
+                                              "idle", "queued", "submitted", "done",        NULL };
+const char *const ctl_columns_workers[] = { "id", "executor", "pid", "state", "job", "seconds", NULL };
 const char *const ctl_columns_jobs[] = { "id", "state", "executor", "awaited", "function", NULL };
 const char *const ctl_columns_signals[] = { "id", "signal", "number", "pending", "caught", "callback", NULL };
 

@@ -118,10 +118,19 @@ const CtlCommand ctl_commands[] = {
   {
       .name = "executors",
       .synopsis = "[OPTION…]",
-      .summary = N_ ("list the executors, their threads and queues"),
+      .summary = N_ ("list the executors and their queues"),
       .help = VIEW_HELP,
       .flags = CTL_COMMAND_VIEW,
       .columns = ctl_columns_executors,
+      .run = ctl_run_view,
+  },
+  {
+      .name = "workers",
+      .synopsis = "[OPTION…]",
+      .summary = N_ ("list the threads and processes of executors, and the job of each"),
+      .help = VIEW_HELP,
+      .flags = CTL_COMMAND_VIEW,
+      .columns = ctl_columns_workers,
       .run = ctl_run_view,
   },
   {

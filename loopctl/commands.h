@@ -42,6 +42,7 @@ extern const char *const ctl_columns_futures[];
 extern const char *const ctl_columns_tasks[];
 extern const char *const ctl_columns_fibers[];
 extern const char *const ctl_columns_executors[];
+extern const char *const ctl_columns_workers[];
 extern const char *const ctl_columns_jobs[];
 extern const char *const ctl_columns_signals[];
 

@@ -40,7 +40,7 @@ ROOMS = [
         event-loop-server event-loop-connection event-loop-sock event-loop-datagram
     """),
     ("offload", """
-        executor executor-job job-queue thread-pool thread-pool-executor process-pool-executor
+        executor executor-job executor-worker job-queue thread-pool thread-pool-executor process-pool-executor
         process process-frame process-function process-pool process-worker zygote zygote-main child-watcher subprocess
         subprocess-transport event-loop-executor event-loop-subprocess
     """),

@@ -247,6 +247,51 @@ command_jobs (LoopEventLoop *loop, char **arguments)
   return g_strdup_printf (ID " " ID, first, last);
 }
 
+static GVariant *
+nap (GVariant *parameters, gpointer user_data, GError **error)
+{
+  double seconds;
+
+  g_variant_get (parameters, "(d)", &seconds);
+  g_usleep ((gulong) (seconds * G_USEC_PER_SEC));
+
+  return g_variant_new ("()");
+}
+
+void
+prepare_processes (void)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!loop_process_pool_executor_register ("nap", G_VARIANT_TYPE ("(d)"), nap, NULL, NULL, &error) ||
+      !loop_process_pool_executor_start_zygote (&error))
+    g_error ("%s", error->message);
+}
+
+/* N jobs of so many seconds for an executor of two processes. The ids of the first and the last. */
+char *
+command_processes (LoopEventLoop *loop, char **arguments)
+{
+  static LoopProcessPoolExecutor *executor;
+  guint n = (guint) atoi (arguments[1]);
+  GVariant *parameters = g_variant_ref_sink (g_variant_new ("(d)", g_ascii_strtod (arguments[2], NULL)));
+  guint64 first = 0;
+  guint64 last = 0;
+
+  if (executor == NULL)
+    executor = loop_process_pool_executor_new (2, NULL);
+
+  for (guint i = 0; i < n; i++)
+    {
+      last = get_id (loop_process_pool_executor_submit (executor, loop, "nap", parameters));
+      if (first == 0)
+        first = last;
+    }
+  g_variant_unref (parameters);
+
+  return g_strdup_printf (ID " " ID, first, last);
+}
+
 static void
 do_nothing (gpointer user_data)
 {

@@ -19,5 +19,9 @@ char *command_rename (LoopEventLoop *loop, char **arguments);
 char *command_stubborn (LoopEventLoop *loop, char **arguments);
 char *command_wait_for (LoopEventLoop *loop, char **arguments);
 char *command_jobs (LoopEventLoop *loop, char **arguments);
+char *command_processes (LoopEventLoop *loop, char **arguments);
 char *command_signal (LoopEventLoop *loop, char **arguments);
 char *command_churn_tasks (LoopEventLoop *loop, char **arguments);
+
+/* While there is one thread. */
+void prepare_processes (void);

@@ -315,20 +315,35 @@ static const struct
   Command command;
   gboolean answers_itself;
 } loop_commands[] = {
-  { "timers", command_timers, FALSE },     { "never", command_never, FALSE },
-  { "name", command_name, FALSE },         { "churn", command_churn, FALSE },
-  { "load", command_load, FALSE },         { "block", command_block, FALSE },
-  { "spin", command_spin, FALSE },         { "spins", command_spins, FALSE },
-  { "soon", command_soon, FALSE },         { "future", command_future, FALSE },
-  { "watch", command_watch, FALSE },       { "debug", command_debug, FALSE },
-  { "serve", command_serve, TRUE },        { "close", command_close, FALSE },
-  { "metrics", command_metrics, FALSE },   { "graph", command_graph, FALSE },
-  { "group", command_group, FALSE },       { "cycle", command_cycle, FALSE },
-  { "fibers", command_fibers, FALSE },     { "wake", command_wake, FALSE },
-  { "deep", command_deep, FALSE },         { "busy", command_busy, FALSE },
-  { "rename", command_rename, FALSE },     { "stubborn", command_stubborn, FALSE },
-  { "wait_for", command_wait_for, FALSE }, { "jobs", command_jobs, FALSE },
-  { "signal", command_signal, FALSE },     { "churn_tasks", command_churn_tasks, FALSE },
+  { "timers", command_timers, FALSE },
+  { "never", command_never, FALSE },
+  { "name", command_name, FALSE },
+  { "churn", command_churn, FALSE },
+  { "load", command_load, FALSE },
+  { "block", command_block, FALSE },
+  { "spin", command_spin, FALSE },
+  { "spins", command_spins, FALSE },
+  { "soon", command_soon, FALSE },
+  { "future", command_future, FALSE },
+  { "watch", command_watch, FALSE },
+  { "debug", command_debug, FALSE },
+  { "serve", command_serve, TRUE },
+  { "close", command_close, FALSE },
+  { "metrics", command_metrics, FALSE },
+  { "graph", command_graph, FALSE },
+  { "group", command_group, FALSE },
+  { "cycle", command_cycle, FALSE },
+  { "fibers", command_fibers, FALSE },
+  { "wake", command_wake, FALSE },
+  { "deep", command_deep, FALSE },
+  { "busy", command_busy, FALSE },
+  { "rename", command_rename, FALSE },
+  { "stubborn", command_stubborn, FALSE },
+  { "wait_for", command_wait_for, FALSE },
+  { "jobs", command_jobs, FALSE },
+  { "signal", command_signal, FALSE },
+  { "processes", command_processes, FALSE },
+  { "churn_tasks", command_churn_tasks, FALSE },
 };
 
 static void
@@ -559,8 +574,10 @@ read_commands (gpointer user_data)
 int
 main (void)
 {
-  LoopEventLoop *loop = add_loop (loop_event_loop_new ());
+  LoopEventLoop *loop;
 
+  prepare_processes ();
+  loop = add_loop (loop_event_loop_new ());
   restless = g_ptr_array_new_with_free_func ((GDestroyNotify) loop_timer_handle_unref);
   printf ("%d %" G_GUINT64_FORMAT "\n", (int) getpid (), loop_event_loop_get_id (loop));
   fflush (stdout);

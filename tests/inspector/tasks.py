@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What clients are shown of tasks, futures, fibers, executors and signals, and of who waits for whom."""
 
+import os
 import signal
 import time
 
@@ -31,6 +32,10 @@ class TestTasks(peer.TestCase):
         found = self.client.rows(self.loop, kind, {"id": GLib.Variant("t", id)})
         self.assertLessEqual(len(found), 1)
         return found[0] if found else None
+
+    def workers(self):
+        """Those of which all is known."""
+        return {id: row for id, row in self.rows("workers").items() if "pid" in row}
 
     def edges(self):
         rows = self.client.rows(self.loop, "awaits")
@@ -78,13 +83,21 @@ class TestTasks(peer.TestCase):
         parent, gather, first, second, future = self.ids("graph")
         deep, = self.ids("deep")
         self.target.do("jobs 3")
+        self.target.do("processes 3 3600")
+        self.wait_for(lambda: [row["state"] for row in self.workers().values()] == ["busy"] * 3)
         self.target.do(f"signal {int(signal.SIGUSR1)} 0")
         before = {kind: self.rows(kind) for kind in ("tasks", "futures", "fibers", "awaits", "executors", "jobs",
                                                      "signals")}
+        workers = self.workers()
         self.block(2)
         start = time.monotonic()
         for kind, rows in before.items():
             self.assertEqual(self.rows(kind), rows, kind)
+        later = self.workers()
+        self.assertEqual(set(later), set(workers))
+        for id, row in workers.items():
+            self.assertGreater(later[id].pop("seconds"), row.pop("seconds"))
+            self.assertEqual(later[id], row)
         self.assertLess(time.monotonic() - start, 1)
         outcome, state = self.client.control(self.loop, "Cancel", "(t)", first)
         self.assertEqual((outcome, state["state"], state["name"]), ("queued", "blocked", "on_read"))
@@ -194,7 +207,7 @@ class TestTasks(peer.TestCase):
         executor, = self.rows("executors").values()
         self.assertEqual({key: value for key, value in executor.items() if key != "id"},
                          {"kind": "threads", "name": "one", "max_workers": 1, "workers": 1, "idle": 0, "queued": 4,
-                          "done": 0})
+                          "submitted": 5, "done": 0})
         jobs = self.rows("jobs")
         self.assertEqual([row["state"] for row in jobs.values()], ["running"] + ["queued"] * 4)
         for row in jobs.values():
@@ -215,7 +228,73 @@ class TestTasks(peer.TestCase):
         self.assertEqual(self.rows("executors"), {})
         self.target.do("jobs 0 default")
         executor, = self.rows("executors").values()
-        self.assertEqual((executor["done"], executor["queued"], executor["workers"]), (4, 0, 1))
+        self.assertEqual((executor["submitted"], executor["done"], executor["queued"], executor["workers"]),
+                         (5, 4, 0, 1))
+
+    def test_threads(self):
+        self.target.do("jobs 0 default")
+        self.assertEqual(self.rows("workers"), {})
+        first, second = map(int, self.target.do("jobs 2").split())
+        self.wait_for(lambda: [row["state"] for row in self.workers().values()] == ["busy"])
+        executor, = self.rows("executors")
+        worker, = self.workers().values()
+        self.assertEqual((worker["executor"], worker["job"]), (executor, first))
+        with open(f"/proc/{self.target.pid}/task/{worker['pid']}/comm", encoding="ascii") as file:
+            self.assertEqual(file.read(), "one_0\n")
+        time.sleep(0.1)
+        self.assertGreaterEqual(self.row("workers", worker["id"])["seconds"], worker["seconds"] + 0.1)
+
+        self.target.do("jobs 0")
+        self.wait_for(lambda: not self.rows("jobs"))
+        idle, = self.workers().values()
+        self.assertEqual(idle, {"id": worker["id"], "executor": executor, "pid": worker["pid"], "state": "idle"})
+
+    def test_processes(self):
+        first, last = map(int, self.target.do("processes 4 3600").split())
+        self.wait_for(lambda: [row["state"] for row in self.workers().values()] == ["busy"] * 2)
+        executor, = self.rows("executors").values()
+        self.assertEqual({key: value for key, value in executor.items() if key != "id"},
+                         {"kind": "processes", "name": "loop-worker", "max_workers": 2, "workers": 2, "idle": 0,
+                          "queued": 2, "submitted": 4, "done": 0})
+        jobs = self.rows("jobs")
+        self.assertEqual([row["state"] for row in jobs.values()], ["running"] * 2 + ["queued"] * 2)
+        for row in jobs.values():
+            self.assertEqual((row["function"], row["executor"]), ("nap", executor["id"]))
+        workers = self.workers()
+        self.assertEqual({row["job"] for row in workers.values()}, set(list(jobs)[:2]))
+        for row in workers.values():
+            self.assertEqual(row["executor"], executor["id"])
+            with open(f"/proc/{row['pid']}/comm", encoding="ascii") as file:
+                self.assertEqual(file.read(), "loop-worker\n")
+
+        # What a worker did that was killed has failed; a new one takes its place.
+        killed, = [row for row in workers.values() if row["job"] == first]
+        os.kill(killed["pid"], signal.SIGKILL)
+        self.wait_for(lambda: killed["id"] not in self.workers() and len(self.workers()) == 2)
+        self.assertEqual(self.row("futures", first)["state"], "finished")
+        new, = [row for id, row in self.workers().items() if id not in workers]
+        self.assertGreater(new["id"], max(workers))
+        self.assertNotEqual(new["pid"], killed["pid"])
+        self.wait_for(lambda: self.row("workers", new["id"]).get("job") == list(jobs)[2])
+        executor, = self.rows("executors").values()
+        self.assertEqual((executor["submitted"], executor["done"], executor["queued"]), (4, 1, 1))
+
+        # One that waits can be withdrawn, and is neither done nor queued then.
+        self.assertEqual(self.client.control(self.loop, "Cancel", "(t)", last)[0], "done")
+        executor, = self.rows("executors").values()
+        self.assertEqual((executor["submitted"], executor["done"], executor["queued"]), (4, 1, 0))
+
+    def test_two_kinds_of_executors(self):
+        self.target.do("jobs 2")
+        self.target.do("processes 5 3600")
+        self.target.do("jobs 2")
+        self.wait_for(lambda: [row["state"] for row in self.workers().values()] == ["busy"] * 3)
+        executors = self.rows("executors")
+        self.assertEqual({row["kind"]: row["queued"] for row in executors.values()}, {"threads": 3, "processes": 3})
+        self.assertEqual(sorted(executors[row["executor"]]["kind"] for row in self.rows("workers").values()),
+                         ["processes", "processes", "threads"])
+        rows = self.client.rows(self.loop, "workers", limit=1)
+        self.assertEqual([row["id"] for row in rows], sorted(self.rows("workers")))
 
     def test_jobs_that_are_done_while_blocked(self):
         first, last = map(int, self.target.do("jobs 2").split())

@@ -19,7 +19,8 @@ COLUMNS = {
     "tasks": ["id", "state", "name", "coroutine", "awaits", "awaited", "cancelling", "cancelled_by", "canceller",
               "stack_used", "created"],
     "fibers": ["id", "state", "name", "function", "stack_used", "stack_size"],
-    "executors": ["id", "kind", "name", "max_workers", "workers", "idle", "queued", "done"],
+    "executors": ["id", "kind", "name", "max_workers", "workers", "idle", "queued", "submitted", "done"],
+    "workers": ["id", "executor", "pid", "state", "job", "seconds"],
     "jobs": ["id", "state", "executor", "awaited", "function"],
     "signals": ["id", "signal", "number", "pending", "caught", "callback"],
 }

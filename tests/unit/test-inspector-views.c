@@ -23,8 +23,8 @@
 #define N_ROUNDS 1000
 #endif
 
-static const char *const kinds[] = { "handles", "timers", "watches",   "transports", "servers", "futures",
-                                     "tasks",   "fibers", "executors", "jobs",       "signals", "awaits" };
+static const char *const kinds[] = { "handles", "timers",    "watches", "transports", "servers", "futures", "tasks",
+                                     "fibers",  "executors", "workers", "jobs",       "signals", "awaits" };
 
 typedef struct
 {

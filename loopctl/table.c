@@ -7,10 +7,14 @@
 #include "text.h"
 #include "value.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 
 #define GAP 2
 #define MIN_WIDTH 6
+
+/* Text that has less is not worth to be shown in the last columns. */
+#define USEFUL_WIDTH 8
 
 /*
  * Rows are dictionaries, as they come from the wire. Columns that the table did not expect, because
@@ -145,6 +149,27 @@ fit (Layout *layouts, guint n, int width)
     }
 }
 
+/* Returns: how many columns have a place beside each other, with text shortened but still of use */
+static guint
+count_fitting (const Layout *layouts, guint n, int width)
+{
+  int total = -GAP;
+
+  for (guint column = 0; column < n; column++)
+    {
+      int least = layouts[column].width;
+
+      if (layouts[column].align == CTL_ALIGN_LEFT)
+        least = MIN (least, USEFUL_WIDTH);
+      total += GAP + least;
+      if (total > width)
+        return MAX (column, 1);
+    }
+
+  return n;
+}
+
+/* Of the columns that there is room for. */
 static GArray *
 lay_out (CtlTable *self, GPtrArray *cells, int width)
 {
@@ -167,7 +192,8 @@ lay_out (CtlTable *self, GPtrArray *cells, int width)
             layout->align = CTL_ALIGN_RIGHT;
         }
     }
-  fit ((Layout *) layouts->data, n, width);
+  g_array_set_size (layouts, count_fitting ((Layout *) layouts->data, n, width));
+  fit ((Layout *) layouts->data, layouts->len, width);
 
   return layouts;
 }
@@ -230,14 +256,25 @@ print_aligned (CtlTable *self, CtlOutput *output)
     }
 
   layouts = lay_out (self, cells, output->width);
-  append_line (heading, self->names->pdata, (const Layout *) layouts->data, n, output->width);
+  append_line (heading, self->names->pdata, (const Layout *) layouts->data, layouts->len, output->width);
   ctl_output_styled (output, CTL_STYLE_HEADING, heading->str);
   g_string_append_c (output->text, '\n');
 
   for (guint row = 0; row < self->rows->len; row++)
     {
-      append_line (output->text, cells->pdata + row * n, (const Layout *) layouts->data, n, output->width);
+      append_line (output->text, cells->pdata + row * n, (const Layout *) layouts->data, layouts->len, output->width);
       g_string_append_c (output->text, '\n');
+    }
+
+  if (layouts->len < n)
+    {
+      g_autofree char *hidden = NULL;
+      g_autofree char *text = NULL;
+
+      g_ptr_array_add (self->names, NULL);
+      hidden = g_strjoinv (", ", (char **) self->names->pdata + layouts->len);
+      text = g_strdup_printf (_ ("for lack of room without the columns %s"), hidden);
+      ctl_text_append_wrapped (output->text, text, output->width);
     }
 }
 

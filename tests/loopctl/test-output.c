@@ -63,7 +63,28 @@ START_TEST (test_table_is_cut_to_the_width)
                 " 7  1.000  a long n…\n");
   assert_table (columns, "[{'id': <uint64 1234567890123>, 'in': <1.0>, 'name': <'name'>}]", TRUE, 12,
                 "           …\n"
-                "12345678901…\n");
+                "12345678901…\n"
+                "for lack of\nroom without\nthe columns\nin, name\n");
+}
+END_TEST
+
+START_TEST (test_columns_without_room_are_left_out)
+{
+  const char *const many[] = { "id", "name", "state", "created", "age", NULL };
+  const char *rows = "[{'id': <uint64 1>, 'name': <'a name that is long'>, 'state': <'waiting'>, "
+                     "'created': <'somewhere in a file'>, 'age': <1.5>}]";
+
+  assert_table (many, rows, TRUE, 40,
+                "id  name       state    created      age\n"
+                " 1  a name t…  waiting  somewher…  1.500\n");
+  assert_table (many, rows, TRUE, 36,
+                "id  name         state    created\n"
+                " 1  a name tha…  waiting  somewhere…\n"
+                "for lack of room without the columns\nage\n");
+  assert_table (many, rows, TRUE, 30,
+                "id  name               state\n"
+                " 1  a name that is l…  waiting\n"
+                "for lack of room without the\ncolumns created, age\n");
 }
 END_TEST
 
@@ -216,6 +237,7 @@ LOOP_TEST_MAIN ("loopctl-output",
                 test_table,
                 test_tsv,
                 test_table_is_cut_to_the_width,
+                test_columns_without_room_are_left_out,
                 test_table_of_wide_characters,
                 test_table_of_unknown_columns,
                 test_control_characters,

@@ -93,6 +93,20 @@ origin_to_variant (const LoopRow *row)
   return origin != NULL ? text_to_variant (origin) : NULL;
 }
 
+static GVariant *
+seconds_until_now (gint64 time, const LoopRowPage *page)
+{
+  return g_variant_new_double (loop_clock_to_seconds (MAX (page->now - time, 0)));
+}
+
+static GVariant *
+age_to_variant (const LoopRow *row, const LoopRowPage *page)
+{
+  gint64 time = loop_traceback_get_time (row->id);
+
+  return time != 0 ? seconds_until_now (time, page) : NULL;
+}
+
 /* Its pages are counted now, and not under the hold: it is a system call for each row. */
 static GVariant *
 stack_used_to_variant (const LoopRow *row)
@@ -124,8 +138,7 @@ column_to_variant (const LoopColumn *column, const LoopRow *row, const LoopRowPa
     case LOOP_COLUMN_IN:
       return row->when == LOOP_NEVER ? NULL : g_variant_new_double (loop_clock_to_seconds (row->when - page->now));
     case LOOP_COLUMN_SINCE:
-      return row->when == LOOP_NEVER ? NULL
-                                     : g_variant_new_double (loop_clock_to_seconds (MAX (page->now - row->when, 0)));
+      return row->when == LOOP_NEVER ? NULL : seconds_until_now (row->when, page);
     case LOOP_COLUMN_FD:
       return g_variant_new_int32 (row->fd);
     case LOOP_COLUMN_EVENTS:
@@ -143,6 +156,8 @@ column_to_variant (const LoopColumn *column, const LoopRow *row, const LoopRowPa
       return canceller_to_variant (row);
     case LOOP_COLUMN_CREATED:
       return origin_to_variant (row);
+    case LOOP_COLUMN_AGE:
+      return age_to_variant (row, page);
     case LOOP_COLUMN_STACK_USED:
       return stack_used_to_variant (row);
     case LOOP_COLUMN_STACK_SIZE:

@@ -4,6 +4,8 @@
 
 #include "loop-inspector-private.h"
 
+#include <string.h>
+
 /* The method List: pages of a view, filtered. */
 
 typedef struct
@@ -87,6 +89,18 @@ get_wanted_id (GVariant *filter)
   return id;
 }
 
+/* Returns: (nullable): the state that all rows are to have, unless it is a glob */
+static const char *
+get_wanted_state (GVariant *filter)
+{
+  const char *state;
+
+  if (!g_variant_lookup (filter, "state", "&s", &state) || strpbrk (state, "*?") != NULL)
+    return NULL;
+
+  return state;
+}
+
 /*
  * Reads pages under a hold each, until enough rows match the filter or there are no
  * more. What was read before the first of them is not looked at again.
@@ -121,8 +135,9 @@ loop_inspector_list (guint64 loop_id, GVariant *parameters, GError **error)
   if (limit == 0 || limit > LOOP_INSPECTOR_MAX_ROWS)
     limit = LOOP_INSPECTOR_MAX_ROWS;
 
-  /* A filter by id, which is what completes and looks up, needs one pass alone. */
+  /* Filters by id or state, which are what looks up and completes, need not go through pages of what nobody wants. */
   request->page.only_id = get_wanted_id (filter);
+  request->page.only_state = get_wanted_state (filter);
 
   /* One more than is wanted, to know whether it was the last page. */
   request->page.limit = 1 + (g_variant_n_children (filter) > 0 ? LOOP_INSPECTOR_MAX_ROWS : limit);

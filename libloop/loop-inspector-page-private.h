@@ -27,6 +27,7 @@ typedef enum
   LOOP_COLUMN_LINK,      /* a number that is another object's id, or absent */
   LOOP_COLUMN_CANCELLER, /* the last name, and its kind */
   LOOP_COLUMN_CREATED,   /* where it was made; absent but in debug mode */
+  LOOP_COLUMN_AGE,       /* seconds since then; absent but in debug mode */
   LOOP_COLUMN_STACK_USED,
   LOOP_COLUMN_STACK_SIZE,
 } LoopColumnType;
@@ -88,7 +89,8 @@ typedef struct
   gint64 now;
   const LoopColumn *sort;
   gboolean is_descending;
-  guint64 only_id; /* the one row that is wanted, or 0 for all */
+  guint64 only_id;        /* the one row that is wanted, or 0 for all */
+  const char *only_state; /* that of the rows that are wanted, or NULL for all */
 } LoopRowPage;
 
 G_GNUC_INTERNAL

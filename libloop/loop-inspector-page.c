@@ -127,6 +127,8 @@ loop_row_page_offer (LoopRowPage *page, LoopRow *row)
 
   if (!belongs (page, row->key, row->id))
     return;
+  if (page->only_state != NULL && g_strcmp0 (row->state, page->only_state) != 0)
+    return;
 
   if (page->n_rows < page->limit)
     {

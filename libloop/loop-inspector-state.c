@@ -33,7 +33,8 @@ loop_state_snapshot_take (LoopStateSnapshot *self, LoopEventLoop *loop)
     .current.fd = -1,
     .debug = loop->debug,
     .slow_callback_duration = loop_clock_to_seconds (loop->slow_callback_ns),
-    .generation = loop->metrics.iterations,
+    /* One iteration waits after its callbacks, and what they did is to be told from what there was before. */
+    .generation = loop->metrics.iterations + loop->metrics.callbacks,
   };
 
   if (loop->current.item != NULL)

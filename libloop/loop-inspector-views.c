@@ -10,7 +10,7 @@ struct _LoopView
 {
   const char *kind;
   void (*collect) (LoopEventLoop *loop, LoopRowPage *page);
-  LoopColumn columns[12]; /* ends with a name of NULL */
+  LoopColumn columns[13]; /* ends with a name of NULL */
 };
 
 G_DEFINE_QUARK (loop_inspector_error, loop_inspector_error)
@@ -22,14 +22,16 @@ static const LoopView views[] = {
       { "kind", LOOP_COLUMN_KIND },
       { "state", LOOP_COLUMN_STATE },
       { "name", LOOP_COLUMN_NAME },
-      { "created", LOOP_COLUMN_CREATED } } },
+      { "created", LOOP_COLUMN_CREATED },
+      { "age", LOOP_COLUMN_AGE } } },
   { "timers",
     loop_view_collect_timers,
     { { "id", LOOP_COLUMN_ID },
       { "name", LOOP_COLUMN_NAME },
       { "when", LOOP_COLUMN_WHEN },
       { "in", LOOP_COLUMN_IN },
-      { "created", LOOP_COLUMN_CREATED } } },
+      { "created", LOOP_COLUMN_CREATED },
+      { "age", LOOP_COLUMN_AGE } } },
   { "watches",
     loop_view_collect_watches,
     { { "id", LOOP_COLUMN_ID },
@@ -37,7 +39,8 @@ static const LoopView views[] = {
       { "events", LOOP_COLUMN_EVENTS },
       { "kind", LOOP_COLUMN_KIND },
       { "name", LOOP_COLUMN_NAME },
-      { "created", LOOP_COLUMN_CREATED } } },
+      { "created", LOOP_COLUMN_CREATED },
+      { "age", LOOP_COLUMN_AGE } } },
   { "transports",
     loop_view_collect_transports,
     { { "id", LOOP_COLUMN_ID },
@@ -50,7 +53,8 @@ static const LoopView views[] = {
       { "sent", LOOP_COLUMN_NUMBER, 1 },
       { "buffered", LOOP_COLUMN_NUMBER, 2 },
       { "reading", LOOP_COLUMN_FLAG },
-      { "created", LOOP_COLUMN_CREATED } } },
+      { "created", LOOP_COLUMN_CREATED },
+      { "age", LOOP_COLUMN_AGE } } },
   { "servers",
     loop_view_collect_servers,
     { { "id", LOOP_COLUMN_ID },
@@ -69,7 +73,8 @@ static const LoopView views[] = {
       { "waiter", LOOP_COLUMN_LINK, 2 },
       { "cancelled_by", LOOP_COLUMN_LINK, 3 },
       { "canceller", LOOP_COLUMN_CANCELLER },
-      { "created", LOOP_COLUMN_CREATED } } },
+      { "created", LOOP_COLUMN_CREATED },
+      { "age", LOOP_COLUMN_AGE } } },
   { "tasks",
     loop_view_collect_tasks,
     { { "id", LOOP_COLUMN_ID },
@@ -82,7 +87,8 @@ static const LoopView views[] = {
       { "cancelled_by", LOOP_COLUMN_LINK, 2 },
       { "canceller", LOOP_COLUMN_CANCELLER },
       { "stack_used", LOOP_COLUMN_STACK_USED },
-      { "created", LOOP_COLUMN_CREATED } } },
+      { "created", LOOP_COLUMN_CREATED },
+      { "age", LOOP_COLUMN_AGE } } },
   { "fibers",
     loop_view_collect_fibers,
     { { "id", LOOP_COLUMN_ID },
@@ -119,7 +125,9 @@ static const LoopView views[] = {
       { "state", LOOP_COLUMN_STATE },
       { "executor", LOOP_COLUMN_LINK, 0 },
       { "awaited", LOOP_COLUMN_FLAG },
-      { "function", LOOP_COLUMN_NAME } } },
+      { "function", LOOP_COLUMN_NAME },
+      { "created", LOOP_COLUMN_CREATED },
+      { "age", LOOP_COLUMN_AGE } } },
   { "signals",
     loop_view_collect_signals,
     { { "id", LOOP_COLUMN_ID },

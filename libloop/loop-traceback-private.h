@@ -7,7 +7,7 @@
 G_BEGIN_DECLS
 
 /*
- * Where things were made, by their ids, while debug mode is on. From any thread: what is kept
+ * Where and when things were made, by their ids, while debug mode is on. From any thread: what is kept
  * here is neither a loop's nor an inspector's, and has a lock of its own, so nobody may look
  * at it under a hold of the guard.
  */
@@ -21,5 +21,7 @@ G_GNUC_INTERNAL
 char *loop_traceback_to_string (guint64 id);
 G_GNUC_INTERNAL
 char *loop_traceback_get_origin (guint64 id);
+G_GNUC_INTERNAL
+gint64 loop_traceback_get_time (guint64 id);
 
 G_END_DECLS

@@ -5,6 +5,7 @@
 #include "loop-traceback-private.h"
 
 #include "loop-fork-private.h"
+#include "loop-clock-private.h"
 #include "loop-symbols-private.h"
 
 #include <execinfo.h>
@@ -18,6 +19,7 @@ typedef struct
 {
   guint64 id;
   guint64 loop_id;
+  gint64 time;
   int n_frames;
   gpointer frames[];
 } LoopTraceback;
@@ -37,6 +39,7 @@ loop_traceback_record (guint64 loop_id, guint64 id)
 
   traceback->id = id;
   traceback->loop_id = loop_id;
+  traceback->time = loop_clock_now ();
   traceback->n_frames = n_frames;
   memcpy (traceback->frames, frames, (gsize) n_frames * sizeof (gpointer));
 
@@ -152,4 +155,19 @@ loop_traceback_get_origin (guint64 id)
   first = find_first_frame (self);
 
   return first < self->n_frames ? loop_describe_address (get_call (self, first)) : NULL;
+}
+
+/* Returns: when @id was made, or 0 if that is not known */
+gint64
+loop_traceback_get_time (guint64 id)
+{
+  LoopTraceback *found;
+  gint64 time;
+
+  pthread_mutex_lock (&mutex);
+  found = tracebacks != NULL ? g_hash_table_lookup (tracebacks, &id) : NULL;
+  time = found != NULL ? found->time : 0;
+  pthread_mutex_unlock (&mutex);
+
+  return time;
 }

@@ -94,12 +94,17 @@ fetch (Tree *self, CtlSession *session, GError **error)
          ctl_view_fetch (&self->awaits, session, "awaits", all, error);
 }
 
-/* Whether all was read at one moment. */
+static gboolean
+is_of_one_moment (CtlView *a, CtlView *b)
+{
+  return !a->has_changed && !b->has_changed && a->generation == b->generation && a->handle == b->handle;
+}
+
+/* Whether all was read at one moment, or while one callback ran. */
 static gboolean
 is_exact (Tree *self)
 {
-  return !self->tasks.has_changed && !self->futures.has_changed && !self->awaits.has_changed &&
-         self->tasks.generation == self->futures.generation && self->futures.generation == self->awaits.generation;
+  return is_of_one_moment (&self->tasks, &self->futures) && is_of_one_moment (&self->futures, &self->awaits);
 }
 
 static void

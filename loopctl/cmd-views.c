@@ -11,21 +11,22 @@
 
 /* handles, timers and so on: what List has to show. */
 
-const char *const ctl_columns_handles[] = { "id", "kind", "state", "seconds", "name", "created", NULL };
-const char *const ctl_columns_timers[] = { "id", "when", "in", "name", "created", NULL };
-const char *const ctl_columns_watches[] = { "id", "fd", "events", "kind", "name", "created", NULL };
-const char *const ctl_columns_transports[] = { "id",       "kind", "state",    "fd",      "peer",    "protocol",
-                                               "received", "sent", "buffered", "reading", "created", NULL };
-const char *const ctl_columns_servers[] = { "id", "state", "address", "clients", "accepted", "created", NULL };
-const char *const ctl_columns_futures[] = { "id",     "state",        "name",      "callbacks", "waiters",
-                                            "waiter", "cancelled_by", "canceller", "created",   NULL };
-const char *const ctl_columns_tasks[] = { "id",         "state",        "name",      "coroutine",  "awaits",  "awaited",
-                                          "cancelling", "cancelled_by", "canceller", "stack_used", "created", NULL };
+const char *const ctl_columns_handles[] = { "id", "kind", "state", "seconds", "name", "created", "age", NULL };
+const char *const ctl_columns_timers[] = { "id", "when", "in", "name", "created", "age", NULL };
+const char *const ctl_columns_watches[] = { "id", "fd", "events", "kind", "name", "created", "age", NULL };
+const char *const ctl_columns_transports[] = { "id",   "kind",     "state",   "fd",      "peer", "protocol", "received",
+                                               "sent", "buffered", "reading", "created", "age",  NULL };
+const char *const ctl_columns_servers[] = { "id", "state", "address", "clients", "accepted", "created", "age", NULL };
+const char *const ctl_columns_futures[] = { "id",           "state",     "name",    "callbacks", "waiters", "waiter",
+                                            "cancelled_by", "canceller", "created", "age",       NULL };
+const char *const ctl_columns_tasks[] = { "id",      "state",      "seconds",      "name",      "coroutine",  "awaits",
+                                          "awaited", "cancelling", "cancelled_by", "canceller", "stack_used", "created",
+                                          "age",     NULL };
 const char *const ctl_columns_fibers[] = { "id", "state", "name", "function", "stack_used", "stack_size", NULL };
 const char *const ctl_columns_executors[] = { "id",   "kind",   "name",      "max_workers", "workers",
                                               "idle", "queued", "submitted", "done",        NULL };
 const char *const ctl_columns_workers[] = { "id", "executor", "pid", "state", "job", "seconds", NULL };
-const char *const ctl_columns_jobs[] = { "id", "state", "executor", "awaited", "function", NULL };
+const char *const ctl_columns_jobs[] = { "id", "state", "executor", "awaited", "function", "created", "age", NULL };
 const char *const ctl_columns_signals[] = { "id", "signal", "number", "pending", "caught", "callback", NULL };
 
 static GVariant *
@@ -34,23 +35,20 @@ rows_to_variant (CtlView *self)
   return g_variant_new_array (G_VARIANT_TYPE_VARDICT, (GVariant *const *) self->rows->pdata, self->rows->len);
 }
 
-/* The handle that runs gets a column of its own for how long it has: the state knows. */
-static void
-add_row (CtlView *self, CtlTable *table, GVariant *row)
+/* For how long the one handle or task that runs has, only the state knows. */
+static GVariant *
+add_seconds (CtlView *self, const CtlCommand *command, GVariant *row)
 {
   GVariantDict dict;
 
-  if (ctl_value_get_id (self->state, "handle") == 0 ||
-      ctl_value_get_id (self->state, "handle") != ctl_value_get_id (row, "id") ||
+  if (self->has_changed || self->handle == 0 || !g_strv_contains (command->columns, "seconds") ||
       g_strcmp0 (ctl_value_get_string (row, "state"), "running") != 0)
-    {
-      ctl_table_add (table, row);
-      return;
-    }
+    return row;
 
   g_variant_dict_init (&dict, row);
   g_variant_dict_insert (&dict, "seconds", "d", ctl_value_get_double (self->state, "seconds"));
-  ctl_table_add (table, g_variant_dict_end (&dict));
+
+  return g_variant_dict_end (&dict);
 }
 
 static void
@@ -61,7 +59,7 @@ print_view (CtlView *self, CtlSession *session, const CtlCommand *command)
 
   ctl_session_show_state (session, self->state);
   for (guint i = 0; i < self->rows->len; i++)
-    add_row (self, table, g_ptr_array_index (self->rows, i));
+    ctl_table_add (table, add_seconds (self, command, g_ptr_array_index (self->rows, i)));
 
   if (self->rows->len == 0 && !ctl_output_is_tsv (output))
     ctl_output_printf (output, "%s\n", _ ("none"));

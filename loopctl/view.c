@@ -25,6 +25,7 @@ fetch_page (CtlView *self, CtlSession *session, const char *kind, CtlArguments *
   g_autoptr (GVariant) rows = NULL;
   g_autofree char *cursor = g_steal_pointer (&self->next);
   guint64 generation;
+  guint64 handle;
   gsize n;
 
   g_clear_pointer (&self->state, g_variant_unref);
@@ -36,8 +37,10 @@ fetch_page (CtlView *self, CtlSession *session, const char *kind, CtlArguments *
     return FALSE;
 
   g_variant_get (reply, "(@aa{sv}st@a{sv})", &rows, &self->next, &generation, &self->state);
-  self->has_changed |= self->generation != 0 && self->generation != generation;
+  handle = ctl_value_get_id (self->state, "handle");
+  self->has_changed |= self->generation != 0 && (self->generation != generation || self->handle != handle);
   self->generation = generation;
+  self->handle = handle;
   n = g_variant_n_children (rows);
   for (gsize i = 0; i < n; i++)
     g_ptr_array_add (self->rows, g_variant_get_child_value (rows, i));

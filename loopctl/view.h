@@ -14,6 +14,7 @@ typedef struct
   char *next;
   GVariant *state; /* with the last page */
   guint64 generation;
+  guint64 handle;       /* that ran then, or 0 */
   gboolean has_changed; /* the loop went on between two pages */
 } CtlView;
 

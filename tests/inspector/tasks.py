@@ -330,6 +330,62 @@ class TestTasks(peer.TestCase):
             up = self.client.rows(self.loop, kind, limit=1)
             self.assertEqual(self.client.rows(self.loop, kind, sort="-id", limit=2), up[::-1])
 
+    def test_filter_by_state(self):
+        self.target.do("fibers 20000")
+        parent, gather, first, second, future = self.ids("graph")
+        self.client.control(self.loop, "Cancel", "(t)", first)
+        self.wait_for(lambda: self.row("tasks", parent)["state"] == "cancelled")
+        filter = {"state": GLib.Variant("s", "cancelled")}
+        for limit in (1, 2, 256):
+            rows = self.client.rows(self.loop, "tasks", filter, limit=limit)
+            self.assertEqual([row["id"] for row in rows], [first, second, parent] if first < parent else
+                             [parent, first, second])
+        rows = self.client.rows(self.loop, "tasks", {"state": GLib.Variant("s", "wait*")}, limit=256)
+        self.assertEqual(len(rows), 20000)
+        self.assertEqual(rows, self.client.rows(self.loop, "tasks", {"state": GLib.Variant("s", "waiting")}))
+        # What is found in one pass takes no longer than a page of all.
+        start = time.monotonic()
+        self.client.list_raw(self.loop, "tasks", {"state": GLib.Variant("s", "w")})
+        glob = {"state": GLib.Variant("s", "w?")}
+        middle = time.monotonic()
+        self.client.list_raw(self.loop, "tasks", glob)
+        self.assertLess(middle - start, (time.monotonic() - middle) / 4)
+
+    def test_generation(self):
+        def generation():
+            return self.client.list_raw(self.loop, "tasks")[2]
+
+        self.wait_for(lambda: self.client.state(self.loop)["state"] == "polling")
+        idle = generation()
+        self.assertEqual(generation(), idle)
+        # While it is blocked and when it waits again is not the same.
+        self.block(0.5)
+        blocked = generation()
+        self.assertGreater(blocked, idle)
+        self.assertEqual(generation(), blocked)
+        self.wait_for(lambda: self.client.state(self.loop)["state"] == "polling")
+        self.assertGreater(generation(), blocked)
+
+    def test_ages(self):
+        before = self.target.number("future")
+        self.client.control(self.loop, "SetDebug", "(b)", True)
+        parent, gather, first, second, future = self.ids("graph")
+        self.target.do("jobs 1")
+        job, = self.rows("jobs")
+        timer = self.target.number("timers 1")
+        kinds = {"tasks": parent, "futures": future, "jobs": job, "timers": timer}
+        ages = {kind: self.row(kind, id)["age"] for kind, id in kinds.items()}
+        time.sleep(0.1)
+        for kind, id in kinds.items():
+            self.assertIn("created", self.row(kind, id))
+            self.assertGreaterEqual(ages[kind], 0)
+            self.assertGreaterEqual(self.row(kind, id)["age"], ages[kind] + 0.1)
+            self.assertLess(self.row(kind, id)["age"], peer.PATIENCE)
+        self.assertNotIn("age", self.row("futures", before))
+        self.client.control(self.loop, "SetDebug", "(b)", False)
+        for kind, id in kinds.items():
+            self.assertNotIn("age", self.row(kind, id))
+
     def test_full_speed(self):
         self.ids("graph")
         self.target.do("churn_tasks 1")

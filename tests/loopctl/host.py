@@ -49,7 +49,7 @@ class TestHost(program.TestCase):
         self.assertAlmostEqual(reply["rows"][0]["when"], time.monotonic() + 100, delta=program.PATIENCE)
         result = self.host("call_at 1 echo past\nsleep 0.2\ncall_at inf echo never\ntimers\n")
         self.assertIn("past\n", result.out)
-        self.assertRegex(result.out, r"\n\d+\t\t\techo never\t\n$")
+        self.assertRegex(result.out, r"\n\d+\t\t\techo never\t\t\n$")
 
     def test_sleep_blocks(self):
         start = time.monotonic()
@@ -57,7 +57,7 @@ class TestHost(program.TestCase):
                            "call_later 1 echo no\nstop\nhandles --json\n", code=3)
         # The end does not wait for it.
         self.assertLess(time.monotonic() - start, 20)
-        self.assertRegex(result.out, r"\thandle\trunning\t[\d.]+\tsleep 30\t\n")
+        self.assertRegex(result.out, r"\thandle\trunning\t[\d.]+\tsleep 30\t\t\n")
         self.assertRegex(result.err, r"loop 1: blocked for [\d.]+ m?s in handle #\d+ sleep 30\n")
         self.assertIn("nothing was done", result.err)
         self.assertIn("queued\n", result.out)

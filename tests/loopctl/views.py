@@ -8,24 +8,24 @@ import tap
 
 STATE = {"id", "state", "debug", "slow_callback_duration"}
 COLUMNS = {
-    "handles": ["id", "kind", "state", "seconds", "name", "created"],
-    "timers": ["id", "when", "in", "name", "created"],
-    "watches": ["id", "fd", "events", "kind", "name", "created"],
+    "handles": ["id", "kind", "state", "seconds", "name", "created", "age"],
+    "timers": ["id", "when", "in", "name", "created", "age"],
+    "watches": ["id", "fd", "events", "kind", "name", "created", "age"],
     "transports": ["id", "kind", "state", "fd", "peer", "protocol", "received", "sent", "buffered", "reading",
-                   "created"],
-    "servers": ["id", "state", "address", "clients", "accepted", "created"],
+                   "created", "age"],
+    "servers": ["id", "state", "address", "clients", "accepted", "created", "age"],
     "futures": ["id", "state", "name", "callbacks", "waiters", "waiter", "cancelled_by", "canceller",
-                "created"],
-    "tasks": ["id", "state", "name", "coroutine", "awaits", "awaited", "cancelling", "cancelled_by", "canceller",
-              "stack_used", "created"],
+                "created", "age"],
+    "tasks": ["id", "state", "seconds", "name", "coroutine", "awaits", "awaited", "cancelling", "cancelled_by", "canceller",
+              "stack_used", "created", "age"],
     "fibers": ["id", "state", "name", "function", "stack_used", "stack_size"],
     "executors": ["id", "kind", "name", "max_workers", "workers", "idle", "queued", "submitted", "done"],
     "workers": ["id", "executor", "pid", "state", "job", "seconds"],
-    "jobs": ["id", "state", "executor", "awaited", "function"],
+    "jobs": ["id", "state", "executor", "awaited", "function", "created", "age"],
     "signals": ["id", "signal", "number", "pending", "caught", "callback"],
 }
 # What a row has only when there is something to say.
-OPTIONAL = {"seconds", "waiter", "cancelled_by", "canceller", "awaits", "awaited", "stack_used", "created"}
+OPTIONAL = {"seconds", "waiter", "cancelled_by", "canceller", "awaits", "awaited", "stack_used", "created", "age", "job", "pid"}
 
 
 class TestViews(program.TestCase):
@@ -217,7 +217,7 @@ class TestViews(program.TestCase):
         pid, _ = self.start_target("timers=2000")
         pipe = subprocess.Popen(f"'{program.LOOPCTL}' {pid} timers --all | head -1", shell=True, text=True, env=self.env,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.assertEqual(pipe.communicate(timeout=program.PATIENCE), ("id\twhen\tin\tname\tcreated\n", ""))
+        self.assertEqual(pipe.communicate(timeout=program.PATIENCE), ("id\twhen\tin\tname\tcreated\tage\n", ""))
 
     def test_color(self):
         pid, _ = self.start_target()

@@ -5,6 +5,7 @@
 #include "client.h"
 #include "commands.h"
 #include "error.h"
+#include "signals.h"
 #include "words.h"
 
 #include <glib/gi18n.h>
@@ -77,6 +78,59 @@ gboolean
 ctl_run_run_in_executor (CtlSession *session, const CtlCommand *command, CtlArguments *arguments, GError **error)
 {
   return call (session, "RunInExecutor", "future", g_variant_new ("(^as)", arguments->words->pdata), error);
+}
+
+gboolean
+ctl_run_run_in_process (CtlSession *session, const CtlCommand *command, CtlArguments *arguments, GError **error)
+{
+  return call (session, "RunInProcess", "future", g_variant_new ("(^as)", arguments->words->pdata), error);
+}
+
+/* The signal's number comes of it. Takes @parameters. */
+static gboolean
+change_signal_handler (CtlSession *session, const char *method, GVariant *parameters, GError **error)
+{
+  g_autoptr (GVariant) reply = ctl_session_call (session, CTL_HOST_INTERFACE, method, parameters, "(ia{sv})", error);
+  g_autoptr (GVariant) state = NULL;
+  g_autofree char *name = NULL;
+  gint32 number;
+
+  if (reply == NULL)
+    return FALSE;
+
+  g_variant_get (reply, "(i@a{sv})", &number, &state);
+  if (ctl_output_is_json (session->output))
+    {
+      ctl_output_json (session->output, ctl_reply_new (state, "number", g_variant_new_int32 (number)));
+    }
+  else if (ctl_output_is_tsv (session->output))
+    {
+      ctl_output_printf (session->output, "%d\n", number);
+    }
+  else
+    {
+      ctl_session_show_state (session, state);
+      name = ctl_signal_get_name (number);
+      ctl_output_printf (session->output, _ ("signal %d, %s"), number, name);
+      g_string_append_c (session->output->text, '\n');
+    }
+
+  return TRUE;
+}
+
+gboolean
+ctl_run_add_signal_handler (CtlSession *session, const CtlCommand *command, CtlArguments *arguments, GError **error)
+{
+  return change_signal_handler (session, "AddSignalHandler",
+                                g_variant_new ("(s^as)", ctl_arguments_get (arguments, 0), arguments->words->pdata + 1),
+                                error);
+}
+
+gboolean
+ctl_run_remove_signal_handler (CtlSession *session, const CtlCommand *command, CtlArguments *arguments, GError **error)
+{
+  return change_signal_handler (session, "RemoveSignalHandler", g_variant_new ("(s)", ctl_arguments_get (arguments, 0)),
+                                error);
 }
 
 static gboolean

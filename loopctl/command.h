@@ -20,15 +20,19 @@ typedef enum
 {
   CTL_COMPLETE_NOTHING,
   CTL_COMPLETE_COMMAND,
-  CTL_COMPLETE_CALL, /* ids of handles, timers, futures and tasks */
+  CTL_COMPLETE_CALL, /* ids of handles, timers, futures and tasks that can be cancelled */
   CTL_COMPLETE_TASK,
-  CTL_COMPLETE_SERVER,
+  CTL_COMPLETE_PENDING_TASK,
+  CTL_COMPLETE_SERVER,      /* that is not closed */
+  CTL_COMPLETE_IDLE_SERVER, /* that does not serve yet */
   CTL_COMPLETE_TRANSPORT,
   CTL_COMPLETE_LOOP,
   CTL_COMPLETE_ON_OFF,
   CTL_COMPLETE_ACTION,
   CTL_COMPLETE_TASK_ACTION,
   CTL_COMPLETE_SERVICE,
+  CTL_COMPLETE_SIGNAL,
+  CTL_COMPLETE_HANDLED_SIGNAL,
 } CtlComplete;
 
 typedef enum

@@ -10,10 +10,6 @@
 
 #define MANY G_MAXUINT
 
-#define VIEW_HELP                                                                                                      \
-  N_ ("A page of at most 256 rows is shown; --limit and --all show fewer or more. Rows are sorted by id unless "       \
-      "--sort says otherwise.")
-
 const CtlCommand ctl_commands[] = {
   {
       .name = "ls",
@@ -27,9 +23,10 @@ const CtlCommand ctl_commands[] = {
       .name = "host",
       .synopsis = "[OPTION…]",
       .summary = N_ ("run a loop as a service, with its shell attached"),
-      .help = N_ (
-          "The loop serves TCP echo on 127.0.0.1 and a port that is printed, and takes the commands call_soon, "
-          "call_later, call_at, create_task, run_in_executor, create_server and create_connection. “loopctl host --help” shows the options."),
+      .help =
+          N_ ("The loop serves TCP echo on 127.0.0.1 and a port that is printed, and takes the commands call_soon, "
+              "call_later, call_at, create_task, run_in_executor, run_in_process, add_signal_handler, "
+              "remove_signal_handler, create_server and create_connection. “loopctl host --help” shows the options."),
       .flags = CTL_COMMAND_NO_TARGET | CTL_COMMAND_NO_SHELL,
       .max_words = MANY,
   },
@@ -37,7 +34,6 @@ const CtlCommand ctl_commands[] = {
       .name = "handles",
       .synopsis = "[OPTION…]",
       .summary = N_ ("list the callback that runs and those that are ready"),
-      .help = VIEW_HELP,
       .flags = CTL_COMMAND_VIEW,
       .columns = ctl_columns_handles,
       .run = ctl_run_view,
@@ -46,7 +42,6 @@ const CtlCommand ctl_commands[] = {
       .name = "timers",
       .synopsis = "[OPTION…]",
       .summary = N_ ("list the timers that are pending"),
-      .help = VIEW_HELP,
       .flags = CTL_COMMAND_VIEW,
       .columns = ctl_columns_timers,
       .run = ctl_run_view,
@@ -55,7 +50,6 @@ const CtlCommand ctl_commands[] = {
       .name = "watches",
       .synopsis = "[OPTION…]",
       .summary = N_ ("list the file descriptors that are watched"),
-      .help = VIEW_HELP,
       .flags = CTL_COMMAND_VIEW,
       .columns = ctl_columns_watches,
       .run = ctl_run_view,
@@ -64,7 +58,6 @@ const CtlCommand ctl_commands[] = {
       .name = "transports",
       .synopsis = "[OPTION…]",
       .summary = N_ ("list the connections and the bytes they moved"),
-      .help = VIEW_HELP,
       .flags = CTL_COMMAND_VIEW,
       .columns = ctl_columns_transports,
       .run = ctl_run_view,
@@ -73,7 +66,6 @@ const CtlCommand ctl_commands[] = {
       .name = "servers",
       .synopsis = "[OPTION…]",
       .summary = N_ ("list the servers"),
-      .help = VIEW_HELP,
       .flags = CTL_COMMAND_VIEW,
       .columns = ctl_columns_servers,
       .run = ctl_run_view,
@@ -82,7 +74,8 @@ const CtlCommand ctl_commands[] = {
       .name = "futures",
       .synopsis = "[OPTION…]",
       .summary = N_ ("list the futures"),
-      .help = VIEW_HELP,
+      .help = N_ (
+          "Tasks have a view of their own. Of the “callbacks”, “waiters” are those of tasks or futures that wait for it, and “waiter” is the first of these. “canceller” is what cancelled it, if that was while the inspector was on."),
       .flags = CTL_COMMAND_VIEW,
       .columns = ctl_columns_futures,
       .run = ctl_run_view,
@@ -91,7 +84,8 @@ const CtlCommand ctl_commands[] = {
       .name = "tasks",
       .synopsis = "[OPTION…]",
       .summary = N_ ("list the tasks, and what each waits for"),
-      .help = VIEW_HELP,
+      .help = N_ (
+          "“awaits” is the future or task that it waits for, and “awaited” what that is called; “cancelling” is how often it was asked to end, and “canceller” by what. In debug mode “created” is where it was made, and “age” how many seconds ago."),
       .flags = CTL_COMMAND_VIEW,
       .columns = ctl_columns_tasks,
       .run = ctl_run_view,
@@ -110,7 +104,6 @@ const CtlCommand ctl_commands[] = {
       .name = "fibers",
       .synopsis = "[OPTION…]",
       .summary = N_ ("list the fibers, and how much of their stacks they used"),
-      .help = VIEW_HELP,
       .flags = CTL_COMMAND_VIEW,
       .columns = ctl_columns_fibers,
       .run = ctl_run_view,
@@ -119,7 +112,8 @@ const CtlCommand ctl_commands[] = {
       .name = "executors",
       .synopsis = "[OPTION…]",
       .summary = N_ ("list the executors and their queues"),
-      .help = VIEW_HELP,
+      .help = N_ (
+          "The default executor is listed, and those that have work of this loop. “queued” jobs wait for a worker; “submitted” and “done” are how many jobs there ever were."),
       .flags = CTL_COMMAND_VIEW,
       .columns = ctl_columns_executors,
       .run = ctl_run_view,
@@ -128,7 +122,8 @@ const CtlCommand ctl_commands[] = {
       .name = "workers",
       .synopsis = "[OPTION…]",
       .summary = N_ ("list the threads and processes of executors, and the job of each"),
-      .help = VIEW_HELP,
+      .help = N_ (
+          "“pid” is the number of the process, or the one that the kernel has for the thread. “job” is what it does, and “seconds” for how long it has done that."),
       .flags = CTL_COMMAND_VIEW,
       .columns = ctl_columns_workers,
       .run = ctl_run_view,
@@ -137,7 +132,8 @@ const CtlCommand ctl_commands[] = {
       .name = "jobs",
       .synopsis = "[OPTION…]",
       .summary = N_ ("list the functions that executors run, or are to run"),
-      .help = VIEW_HELP,
+      .help = N_ (
+          "A job that is not awaited was cancelled when it ran already: it goes on to its end, and nobody wants the result."),
       .flags = CTL_COMMAND_VIEW,
       .columns = ctl_columns_jobs,
       .run = ctl_run_view,
@@ -146,7 +142,7 @@ const CtlCommand ctl_commands[] = {
       .name = "signals",
       .synopsis = "[OPTION…]",
       .summary = N_ ("list the signals that are handled"),
-      .help = VIEW_HELP,
+      .help = N_ ("Of the signals that were “caught”, the callback is still to run for those that are “pending”."),
       .flags = CTL_COMMAND_VIEW,
       .columns = ctl_columns_signals,
       .run = ctl_run_view,
@@ -196,7 +192,7 @@ const CtlCommand ctl_commands[] = {
       .summary = N_ ("have a server accept connections"),
       .min_words = 1,
       .max_words = 1,
-      .complete = { CTL_COMPLETE_SERVER },
+      .complete = { CTL_COMPLETE_IDLE_SERVER },
       .run = ctl_run_id_action,
   },
   {
@@ -280,7 +276,7 @@ const CtlCommand ctl_commands[] = {
       .flags = CTL_COMMAND_HOST | CTL_COMMAND_VERBATIM,
       .min_words = 2,
       .max_words = MANY,
-      .complete = { CTL_COMPLETE_TASK_ACTION, CTL_COMPLETE_TASK, CTL_COMPLETE_TASK },
+      .complete = { CTL_COMPLETE_TASK_ACTION, CTL_COMPLETE_PENDING_TASK, CTL_COMPLETE_PENDING_TASK },
       .run = ctl_run_create_task,
   },
   {
@@ -293,6 +289,40 @@ const CtlCommand ctl_commands[] = {
       .max_words = MANY,
       .complete = { CTL_COMPLETE_ACTION },
       .run = ctl_run_run_in_executor,
+  },
+  {
+      .name = "run_in_process",
+      .synopsis = "ACTION [WORD…]",
+      .summary = N_ ("have a process of a pool do something"),
+      .help = N_ ("The actions are those of call_soon, but for “stop”; “sleep SECONDS” blocks only the process."),
+      .flags = CTL_COMMAND_HOST | CTL_COMMAND_VERBATIM,
+      .min_words = 1,
+      .max_words = MANY,
+      .complete = { CTL_COMPLETE_ACTION },
+      .run = ctl_run_run_in_process,
+  },
+  {
+      .name = "add_signal_handler",
+      .synopsis = "SIGNAL ACTION [WORD…]",
+      .summary = N_ ("have the loop do something whenever a signal comes"),
+      .help = N_ ("SIGNAL is a name, such as SIGUSR1, USR1 or SIGRTMIN+1, or a number. A handler that it had is "
+                  "replaced. The actions are those of call_soon."),
+      .flags = CTL_COMMAND_HOST | CTL_COMMAND_VERBATIM,
+      .min_words = 2,
+      .max_words = MANY,
+      .complete = { CTL_COMPLETE_SIGNAL, CTL_COMPLETE_ACTION },
+      .run = ctl_run_add_signal_handler,
+  },
+  {
+      .name = "remove_signal_handler",
+      .synopsis = "SIGNAL",
+      .summary = N_ ("leave a signal to what was done on it before"),
+      .help = N_ ("SIGNAL is written as for add_signal_handler."),
+      .flags = CTL_COMMAND_HOST,
+      .min_words = 1,
+      .max_words = 1,
+      .complete = { CTL_COMPLETE_HANDLED_SIGNAL },
+      .run = ctl_run_remove_signal_handler,
   },
   {
       .name = "create_server",

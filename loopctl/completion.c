@@ -6,6 +6,7 @@
 
 #include "client.h"
 #include "command.h"
+#include "signals.h"
 #include "text.h"
 #include "value.h"
 #include "words.h"
@@ -82,30 +83,119 @@ propose_rows (Completer *self, GVariant *rows)
     }
 }
 
-/* The ids that live now. A target that does not answer soon has none. */
-static void
-propose_ids (Completer *self, const char *kind)
+/* What is proposed of a view: those in one of the states, or all. */
+typedef struct
+{
+  CtlComplete complete;
+  const char *kind;
+  const char *const *states; /* or NULL */
+} Proposal;
+
+static const char *const cancellable_handles[] = { "ready", "incoming", NULL };
+static const char *const pending[] = { "pending", NULL };
+static const char *const pending_tasks[] = { "running", "ready", "waiting", "cancelling", NULL };
+static const char *const open_servers[] = { "serving", "idle", NULL };
+static const char *const idle[] = { "idle", NULL };
+
+static const Proposal proposals[] = {
+  { CTL_COMPLETE_CALL, "handles", cancellable_handles },
+  { CTL_COMPLETE_CALL, "timers", NULL },
+  { CTL_COMPLETE_CALL, "futures", pending },
+  { CTL_COMPLETE_CALL, "tasks", pending_tasks },
+  { CTL_COMPLETE_TASK, "tasks", NULL },
+  { CTL_COMPLETE_PENDING_TASK, "tasks", pending_tasks },
+  { CTL_COMPLETE_SERVER, "servers", open_servers },
+  { CTL_COMPLETE_IDLE_SERVER, "servers", idle },
+  { CTL_COMPLETE_TRANSPORT, "transports", NULL },
+};
+
+/* The newest ones. Returns: (nullable): NULL of a target that does not answer soon */
+static GVariant *
+list_rows (Completer *self, const char *kind, const char *state)
 {
   g_autoptr (GVariant) reply = NULL;
-  g_autoptr (GVariant) rows = NULL;
-  double timeout = self->session->timeout;
+  GVariantBuilder filter;
 
-  self->session->timeout = MIN (timeout, TIMEOUT);
-  if (g_str_equal (kind, "loops"))
+  g_variant_builder_init (&filter, G_VARIANT_TYPE_VARDICT);
+  if (state != NULL)
+    g_variant_builder_add (&filter, "{sv}", "state", g_variant_new_string (state));
+
+  reply = ctl_session_call (self->session, CTL_LOOP_INTERFACE, "List",
+                            g_variant_new ("(sa{sv}ssu)", kind, &filter, "-id", "", MAX_IDS), "(aa{sv}sta{sv})", NULL);
+
+  return reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
+}
+
+static void
+propose_view (Completer *self, const Proposal *proposal)
+{
+  static const char *const all[] = { NULL, NULL };
+  const char *const *state = proposal->states != NULL ? proposal->states : all;
+
+  do
     {
-      rows = ctl_session_list_loops (self->session, NULL);
+      g_autoptr (GVariant) rows = list_rows (self, proposal->kind, *state);
+
+      if (rows == NULL)
+        return;
+      propose_rows (self, rows);
     }
-  else
-    {
-      reply = ctl_session_call (self->session, CTL_LOOP_INTERFACE, "List",
-                                g_variant_new ("(s@a{sv}ssu)", kind, g_variant_new ("a{sv}", NULL), "", "", MAX_IDS),
-                                "(aa{sv}sta{sv})", NULL);
-      rows = reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
-    }
-  self->session->timeout = timeout;
+  while (*state != NULL && *++state != NULL);
+}
+
+static void
+propose_loops (Completer *self)
+{
+  g_autoptr (GVariant) rows = ctl_session_list_loops (self->session, NULL);
 
   if (rows != NULL)
     propose_rows (self, rows);
+}
+
+/* Without "SIG" only when it is typed so: else all would be there twice. */
+static void
+propose_signal (const char *name, gpointer user_data)
+{
+  Completer *self = user_data;
+
+  propose (self, name, NULL);
+  if (*self->word != '\0' && !g_str_has_prefix (name, self->word))
+    propose (self, name + strlen ("SIG"), NULL);
+}
+
+static void
+propose_handled_signals (Completer *self)
+{
+  g_autoptr (GVariant) rows = list_rows (self, "signals", NULL);
+  gsize n = rows != NULL ? g_variant_n_children (rows) : 0;
+
+  for (gsize i = 0; i < n; i++)
+    {
+      g_autoptr (GVariant) row = g_variant_get_child_value (rows, i);
+      const char *name = ctl_value_get_string (row, "signal");
+
+      if (name != NULL)
+        propose (self, name, ctl_value_get_string (row, "callback"));
+    }
+}
+
+/* What lives in the target now. */
+static void
+propose_live (Completer *self, CtlComplete kind)
+{
+  double timeout = self->session->timeout;
+
+  self->session->timeout = MIN (timeout, TIMEOUT);
+  if (kind == CTL_COMPLETE_LOOP)
+    propose_loops (self);
+  else if (kind == CTL_COMPLETE_HANDLED_SIGNAL)
+    propose_handled_signals (self);
+  for (guint i = 0; i < G_N_ELEMENTS (proposals); i++)
+    {
+      if (proposals[i].complete == kind)
+        propose_view (self, &proposals[i]);
+    }
+  self->session->timeout = timeout;
 }
 
 static void
@@ -124,22 +214,17 @@ propose_kind (Completer *self, CtlComplete kind)
       propose_commands (self);
       return;
     case CTL_COMPLETE_CALL:
-      propose_ids (self, "handles");
-      propose_ids (self, "timers");
-      propose_ids (self, "futures");
-      propose_ids (self, "tasks");
-      return;
     case CTL_COMPLETE_TASK:
-      propose_ids (self, "tasks");
-      return;
+    case CTL_COMPLETE_PENDING_TASK:
     case CTL_COMPLETE_SERVER:
-      propose_ids (self, "servers");
-      return;
+    case CTL_COMPLETE_IDLE_SERVER:
     case CTL_COMPLETE_TRANSPORT:
-      propose_ids (self, "transports");
-      return;
     case CTL_COMPLETE_LOOP:
-      propose_ids (self, "loops");
+    case CTL_COMPLETE_HANDLED_SIGNAL:
+      propose_live (self, kind);
+      return;
+    case CTL_COMPLETE_SIGNAL:
+      ctl_signal_foreach_name (propose_signal, self);
       return;
     case CTL_COMPLETE_ON_OFF:
       propose_words (self, on_off);
@@ -161,11 +246,11 @@ propose_kind (Completer *self, CtlComplete kind)
 static gboolean
 is_sortable (const char *column)
 {
-  static const char *const others[] = { "name",         "kind",       "state",     "events",   "peer",
-                                        "protocol",     "address",    "reading",   "seconds",  "waiter",
-                                        "cancelled_by", "canceller",  "coroutine", "awaits",   "awaited",
-                                        "stack_used",   "stack_size", "function",  "executor", "signal",
-                                        "callback",     "created",    NULL };
+  static const char *const others[] = { "name",      "kind",    "state",    "events",     "peer",         "protocol",
+                                        "address",   "reading", "seconds",  "waiter",     "cancelled_by", "canceller",
+                                        "coroutine", "awaits",  "awaited",  "stack_used", "stack_size",   "function",
+                                        "executor",  "signal",  "callback", "created",    "pid",          "job",
+                                        "age",       NULL };
 
   return !g_strv_contains (others, column);
 }

@@ -18,6 +18,14 @@ static const char script_tail[] =
     "  esac\n"
     "}\n"
     "\n"
+    "# _loopctl_ids VIEW [STATES]: the newest that are in one of the states.\n"
+    "_loopctl_ids ()\n"
+    "{\n"
+    "  loopctl \"$target\" \"$1\" --sort=-id 2>/dev/null | awk -F '\\t' -v states=\"^(${2-.*})\\$\" '\n"
+    "    NR == 1 { for (i = 1; i <= NF; i++) if ($i == \"state\") column = i; next }\n"
+    "    !column || $column ~ states { print $1 }'\n"
+    "}\n"
+    "\n"
     "_loopctl ()\n"
     "{\n"
     "  local cur=${COMP_WORDS[COMP_CWORD]} i=1 target='' command='' first=0 words=''\n"
@@ -53,10 +61,14 @@ static const char script_tail[] =
     "    -*) words=$(_loopctl_options \"$command\") ;;\n"
     "    *)\n"
     "      [ \"$COMP_CWORD\" -ne \"$first\" ] || case $(_loopctl_options \"$command-argument\") in\n"
-    "      call) words=$(for i in handles timers futures tasks; do loopctl \"$target\" $i 2>/dev/null | tail -n +2; done | cut -f 1) ;;\n"
-    "      task) words=$(loopctl \"$target\" tasks 2>/dev/null | tail -n +2 | cut -f 1) ;;\n"
-    "      server) words=$(loopctl \"$target\" servers 2>/dev/null | tail -n +2 | cut -f 1) ;;\n"
-    "      transport) words=$(loopctl \"$target\" transports 2>/dev/null | tail -n +2 | cut -f 1) ;;\n"
+    "      call) words=$(_loopctl_ids handles 'ready|incoming'; _loopctl_ids timers; _loopctl_ids futures pending\n"
+    "        _loopctl_ids tasks 'running|ready|waiting|cancelling') ;;\n"
+    "      task) words=$(_loopctl_ids tasks) ;;\n"
+    "      server) words=$(_loopctl_ids servers 'serving|idle') ;;\n"
+    "      idle-server) words=$(_loopctl_ids servers idle) ;;\n"
+    "      signal) words=$(compgen -A signal SIG | grep -vE '^SIG(KILL|STOP|JUNK.*)$') ;;\n"
+    "      handled-signal) words=$(loopctl \"$target\" signals 2>/dev/null | tail -n +2 | cut -f 2) ;;\n"
+    "      transport) words=$(_loopctl_ids transports) ;;\n"
     "      loop) words=$(loopctl \"$target\" loops 2>/dev/null | tail -n +2 | cut -f 1) ;;\n"
     "      command) words=$(_loopctl_options commands) ;;\n"
     "      on-off) words='on off' ;;\n"
@@ -104,10 +116,13 @@ static void
 append_argument_kind (GString *out, const CtlCommand *command)
 {
   static const char *const kinds[] = {
-    [CTL_COMPLETE_COMMAND] = "command",         [CTL_COMPLETE_CALL] = "call",  [CTL_COMPLETE_SERVER] = "server",
-    [CTL_COMPLETE_TRANSPORT] = "transport",     [CTL_COMPLETE_LOOP] = "loop",  [CTL_COMPLETE_ON_OFF] = "on-off",
-    [CTL_COMPLETE_ACTION] = "action",           [CTL_COMPLETE_SERVICE] = NULL, [CTL_COMPLETE_TASK] = "task",
-    [CTL_COMPLETE_TASK_ACTION] = "task-action",
+    [CTL_COMPLETE_COMMAND] = "command", [CTL_COMPLETE_CALL] = "call",
+    [CTL_COMPLETE_SERVER] = "server",   [CTL_COMPLETE_TRANSPORT] = "transport",
+    [CTL_COMPLETE_LOOP] = "loop",       [CTL_COMPLETE_ON_OFF] = "on-off",
+    [CTL_COMPLETE_ACTION] = "action",   [CTL_COMPLETE_SERVICE] = NULL,
+    [CTL_COMPLETE_TASK] = "task",       [CTL_COMPLETE_TASK_ACTION] = "task-action",
+    [CTL_COMPLETE_SIGNAL] = "signal",   [CTL_COMPLETE_IDLE_SERVER] = "idle-server",
+    [CTL_COMPLETE_PENDING_TASK] = NULL, [CTL_COMPLETE_HANDLED_SIGNAL] = "handled-signal",
   };
   g_autofree char *name = g_strdup_printf ("%s-argument", command->name);
 

@@ -100,6 +100,21 @@ append_options (CtlOutput *output, const CtlCommand *command)
     }
 }
 
+/* Returns: what is to be said of every view */
+const char *
+ctl_docs_get_view_help (void)
+{
+  return _ ("A page of at most 256 rows is shown; --limit and --all show fewer or more. Rows are sorted by id unless "
+            "--sort says otherwise.");
+}
+
+static void
+append_paragraph (CtlOutput *output, const char *text)
+{
+  g_string_append_c (output->text, '\n');
+  ctl_text_append_wrapped (output->text, text, MIN (output->width, MAX_WIDTH));
+}
+
 /* What "help COMMAND" prints. */
 void
 ctl_docs_append_command (CtlOutput *output, const CtlCommand *command)
@@ -115,15 +130,16 @@ ctl_docs_append_command (CtlOutput *output, const CtlCommand *command)
   if (command->flags & CTL_COMMAND_HOST)
     ctl_output_printf (output, "  %s\n", _ ("Only a “loopctl host” takes it."));
   if (command->help != NULL)
-    {
-      g_string_append_c (output->text, '\n');
-      ctl_text_append_wrapped (output->text, _ (command->help), MIN (output->width, MAX_WIDTH));
-    }
+    append_paragraph (output, _ (command->help));
+  if (command->flags & CTL_COMMAND_VIEW)
+    append_paragraph (output, ctl_docs_get_view_help ());
 
   if (command->columns != NULL)
     {
-      columns = g_strjoinv (", ", (char **) command->columns);
-      ctl_output_printf (output, _ ("\nColumns: %s\n"), columns);
+      g_autofree char *names = g_strjoinv (", ", (char **) command->columns);
+
+      columns = g_strdup_printf (_ ("Columns: %s."), names);
+      append_paragraph (output, columns);
     }
 
   if (!(command->flags & CTL_COMMAND_NO_TARGET))

@@ -111,6 +111,8 @@ append_commands (GString *out, CtlCommandFlags flags)
       append_term (out, command->name, argument, _ (command->summary));
       if (command->help != NULL)
         append_paragraph (out, ".IP", _ (command->help));
+      if (command->flags & CTL_COMMAND_VIEW)
+        append_paragraph (out, ".IP", ctl_docs_get_view_help ());
       if (command->columns != NULL)
         {
           g_autofree char *columns = g_strjoinv (", ", (char **) command->columns);

@@ -12,6 +12,7 @@ void ctl_docs_append_commands (CtlOutput *output, gboolean for_shell);
 void ctl_docs_append_command (CtlOutput *output, const CtlCommand *command);
 char *ctl_docs_option_to_string (const CtlArgumentOption *option);
 
+const char *ctl_docs_get_view_help (void);
 char *ctl_docs_get_description (void);
 char *ctl_docs_get_manual (const GOptionEntry *const *entries);
 char *ctl_docs_get_bash_completion (const GOptionEntry *const *entries);

@@ -124,7 +124,8 @@ ctl_action_free (gpointer data)
   g_free (self);
 }
 
-void
+/* Its name is shown as that of a signal's callback. */
+G_MODULE_EXPORT void
 ctl_action_run (gpointer data)
 {
   CtlAction *self = data;
@@ -145,6 +146,18 @@ ctl_action_run_in_thread (GValue *result, gpointer data, GError **error)
   self->run (self);
 
   return TRUE;
+}
+
+/* A process has no loop to stop. */
+gboolean
+ctl_action_can_run_in_process (CtlAction *self, GError **error)
+{
+  if (self->run != run_stop)
+    return TRUE;
+
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "A process cannot stop the loop");
+
+  return FALSE;
 }
 
 /* Returns: an interned string */

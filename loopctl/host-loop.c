@@ -30,6 +30,7 @@ loop_thread (gpointer data)
   g_cond_broadcast (&self->ending);
   g_mutex_unlock (&self->mutex);
   ctl_host_end_work (self);
+  ctl_host_end_processes (self);
   /* Stopped by a client, say: then there is nothing left to serve. */
   g_main_context_invoke (NULL, quit_service, self);
 

@@ -4,6 +4,7 @@
 
 #include "client.h"
 #include "host.h"
+#include "signals.h"
 #include "value.h"
 
 /*
@@ -44,6 +45,22 @@ static const char introspection_xml[] = "<node>"
                                         "      <arg name='id' type='t' direction='out'/>"
                                         "      <arg name='state' type='a{sv}' direction='out'/>"
                                         "    </method>"
+                                        "    <method name='RunInProcess'>"
+                                        "      <arg name='action' type='as' direction='in'/>"
+                                        "      <arg name='id' type='t' direction='out'/>"
+                                        "      <arg name='state' type='a{sv}' direction='out'/>"
+                                        "    </method>"
+                                        "    <method name='AddSignalHandler'>"
+                                        "      <arg name='signal' type='s' direction='in'/>"
+                                        "      <arg name='action' type='as' direction='in'/>"
+                                        "      <arg name='number' type='i' direction='out'/>"
+                                        "      <arg name='state' type='a{sv}' direction='out'/>"
+                                        "    </method>"
+                                        "    <method name='RemoveSignalHandler'>"
+                                        "      <arg name='signal' type='s' direction='in'/>"
+                                        "      <arg name='number' type='i' direction='out'/>"
+                                        "      <arg name='state' type='a{sv}' direction='out'/>"
+                                        "    </method>"
                                         "    <method name='CreateServer'>"
                                         "      <arg name='host' type='s' direction='in'/>"
                                         "      <arg name='port' type='q' direction='in'/>"
@@ -82,6 +99,8 @@ typedef struct
   CtlAction *action;
   CtlWork *work;
   double seconds;
+  int signum;
+  char **words;
   char *peer;
   guint16 port;
   LoopProtocolFactory factory;
@@ -99,6 +118,8 @@ answer_with_error (GDBusMethodInvocation *invocation, const GError *error)
 
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT))
     name = "InvalidArgument";
+  else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
+    name = "NotFound";
   else if (g_error_matches (error, LOOP_ERROR, LOOP_ERROR_CLOSED))
     name = "Closed";
   else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_BUSY))
@@ -136,6 +157,7 @@ request_unref (gpointer data)
   g_clear_error (&self->error);
   g_main_context_unref (self->context);
   g_clear_pointer (&self->deadline, g_source_unref);
+  g_strfreev (self->words);
   g_free (self->peer);
   g_free (self);
 }
@@ -167,6 +189,8 @@ request_answer (gpointer data)
   invocation = g_steal_pointer (&self->invocation);
   if (g_str_equal (g_dbus_method_invocation_get_method_name (invocation), "CreateServer"))
     g_dbus_method_invocation_return_value (invocation, g_variant_new ("(tq@a{sv})", self->id, self->port, state));
+  else if (self->signum != 0)
+    g_dbus_method_invocation_return_value (invocation, g_variant_new ("(i@a{sv})", self->signum, state));
   else
     g_dbus_method_invocation_return_value (invocation, g_variant_new ("(t@a{sv})", self->id, state));
 
@@ -318,6 +342,37 @@ perform_run_in_executor (gpointer data)
   request_done (self);
 }
 
+static void
+perform_run_in_process (gpointer data)
+{
+  Request *self = data;
+
+  self->id = ctl_host_run_in_process (self->host, (const char *const *) self->words, &self->error);
+  request_done (self);
+}
+
+static void
+perform_add_signal_handler (gpointer data)
+{
+  Request *self = data;
+
+  loop_event_loop_add_signal_handler (self->host->loop, self->signum, ctl_action_run, g_steal_pointer (&self->action),
+                                      ctl_action_free, &self->error);
+  request_done (self);
+}
+
+static void
+perform_remove_signal_handler (gpointer data)
+{
+  Request *self = data;
+
+  g_autofree char *name = ctl_signal_get_name (self->signum);
+
+  if (!loop_event_loop_remove_signal_handler (self->host->loop, self->signum))
+    g_set_error (&self->error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "Signal %s has no handler", name);
+  request_done (self);
+}
+
 /* A loop that is busy takes a handle at once, to run it later. It is named before it can run. */
 static gboolean
 call_soon_if_busy (Request *self)
@@ -353,6 +408,7 @@ request_parse (Request *self, GError **error)
   GVariant *parameters = g_dbus_method_invocation_get_parameters (self->invocation);
   const char *method = g_dbus_method_invocation_get_method_name (self->invocation);
   g_auto (GStrv) words = NULL;
+  const char *signal_name;
   const char *service;
 
   if (g_str_equal (method, "CreateTask"))
@@ -361,6 +417,31 @@ request_parse (Request *self, GError **error)
       self->perform = perform_create_task;
       self->work = ctl_work_new (self->host, (const char *const *) words, error);
       return self->work != NULL;
+    }
+
+  if (g_str_equal (method, "RunInProcess"))
+    {
+      g_variant_get (parameters, "(^as)", &self->words);
+      self->perform = perform_run_in_process;
+      self->action = ctl_action_new (self->host, (const char *const *) self->words, error);
+      return self->action != NULL && ctl_action_can_run_in_process (self->action, error);
+    }
+
+  if (g_str_equal (method, "RemoveSignalHandler"))
+    {
+      g_variant_get (parameters, "(&s)", &signal_name);
+      self->perform = perform_remove_signal_handler;
+      return ctl_signal_parse (signal_name, &self->signum, error);
+    }
+
+  if (g_str_equal (method, "AddSignalHandler"))
+    {
+      g_variant_get (parameters, "(&s^as)", &signal_name, &self->words);
+      self->perform = perform_add_signal_handler;
+      if (!ctl_signal_parse (signal_name, &self->signum, error))
+        return FALSE;
+      self->action = ctl_action_new (self->host, (const char *const *) self->words, error);
+      return self->action != NULL;
     }
 
   if (g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(as)")))

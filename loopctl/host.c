@@ -257,11 +257,17 @@ ctl_host_run (CtlOptions *options)
   CtlHost self = { NULL };
   g_autoptr (CtlOutput) output = ctl_output_new (options->format, options->color);
   g_autoptr (GError) error = NULL;
-  guint terminate = add_signal (SIGTERM, &self);
-  guint hang_up = add_signal (SIGHUP, &self);
-  /* The shell on a terminal has its own idea of what Ctrl-C is. */
-  guint interrupt = is_terminal ? 0 : add_signal (SIGINT, &self);
   CtlExit result = CTL_EXIT_USAGE;
+  guint terminate;
+  guint hang_up;
+  guint interrupt;
+
+  /* Before GLib starts its thread for signals. */
+  ctl_host_prepare_processes ();
+  terminate = add_signal (SIGTERM, &self);
+  hang_up = add_signal (SIGHUP, &self);
+  /* The shell on a terminal has its own idea of what Ctrl-C is. */
+  interrupt = is_terminal ? 0 : add_signal (SIGINT, &self);
 
   /* The inspector is to be as the options say. */
   g_unsetenv ("LOOP_INSPECT");

@@ -18,6 +18,7 @@ typedef struct
 {
   LoopEventLoop *loop;
   GThread *thread;
+  LoopProcessPoolExecutor *processes; /* from its first job on; the loop thread's */
   LoopInspector *inspector;
   CtlSession *session;      /* the shell's, on the main thread */
   GMainLoop *service;       /* without a shell: runs until a signal comes */
@@ -38,6 +39,11 @@ void ctl_action_run (gpointer data);
 const char *ctl_action_get_name (CtlAction *self);
 
 gboolean ctl_action_run_in_thread (GValue *result, gpointer action, GError **error);
+gboolean ctl_action_can_run_in_process (CtlAction *self, GError **error);
+
+void ctl_host_prepare_processes (void);
+guint64 ctl_host_run_in_process (CtlHost *self, const char *const *words, GError **error);
+void ctl_host_end_processes (CtlHost *self);
 
 /* What a task is to do. */
 typedef struct _CtlWork CtlWork;

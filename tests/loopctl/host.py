@@ -136,6 +136,71 @@ class TestHost(program.TestCase):
             self.assertEqual(host.wait(program.PATIENCE), 0)
             self.assertEqual(os.listdir(f"{self.runtime}/libloop"), [])
 
+    def test_signal_handlers(self):
+        host, _ = self.start_host()
+        for name, number in (("SIGUSR1", signal.SIGUSR1), ("usr1", signal.SIGUSR1), (signal.SIGUSR1, signal.SIGUSR1),
+                             ("RTMIN+1", signal.SIGRTMIN + 1), ("SIGRTMAX", signal.SIGRTMAX), ("HUP", signal.SIGHUP)):
+            reply = self.loopctl("--json", host.pid, "add_signal_handler", name, "echo", f"caught {name}", code=0).json
+            self.assertEqual(reply["number"], number)
+            host.send_signal(number)
+            self.assertEqual(host.stdout.readline(), f"caught {name}\n")
+        rows = self.loopctl(host.pid, "signals", "--json", code=0).json["rows"]
+        self.assertEqual(sorted((row["number"], row["caught"], row["callback"]) for row in rows),
+                         [(number, caught, "ctl_action_run") for number, caught in
+                          ((signal.SIGHUP, 1), (signal.SIGUSR1, 3), (signal.SIGRTMIN + 1, 1), (signal.SIGRTMAX, 1))])
+
+        for name in ("KILL", "SIGSTOP", "0", "65", "33", "SIGRTMIN+99", "RTMIN-1", "USR3", "SIG", ""):
+            error = self.loopctl("--json", host.pid, "add_signal_handler", name, "echo", code=3).json["error"]
+            self.assertEqual(error["name"], "InvalidArgument", name)
+        self.assertIn("SIGKILL cannot be caught",
+                      self.loopctl(host.pid, "add_signal_handler", "9", "stop", code=3).err)
+        self.assertIn("“USR3” is not a signal",
+                      self.loopctl(host.pid, "add_signal_handler", "USR3", "stop", code=3).err)
+        self.loopctl(host.pid, "add_signal_handler", "USR1", "dance", code=3)
+        self.loopctl(host.pid, "add_signal_handler", "USR1", code=1)
+
+        self.assertEqual(self.loopctl(host.pid, "remove_signal_handler", "SIGUSR1", code=0).out, f"{signal.SIGUSR1:d}\n")
+        result = self.loopctl(host.pid, "remove_signal_handler", "10", "--json", code=3)
+        self.assertEqual(result.json["error"]["name"], "NotFound")
+        self.assertIn("SIGUSR1 has no handler", result.err)
+        # What the host itself does on a signal, it does again.
+        self.loopctl(host.pid, "remove_signal_handler", "HUP", code=0)
+        host.send_signal(signal.SIGHUP)
+        self.assertEqual(host.wait(program.PATIENCE), 0)
+
+    def test_stop_on_a_signal(self):
+        host, _ = self.start_host()
+        self.loopctl(host.pid, "add_signal_handler", "USR2", "stop", code=0)
+        host.send_signal(signal.SIGUSR2)
+        self.assertEqual(host.wait(program.PATIENCE), 0)
+
+    def test_processes(self):
+        host, _ = self.start_host()
+        self.loopctl(host.pid, "run_in_process", "echo", "from a  process", code=0)
+        self.assertEqual(host.stdout.readline(), "from a  process\n")
+        self.assertEqual(self.loopctl(host.pid, "executors").rows, [])
+        job = self.loopctl("--json", host.pid, "run_in_process", "sleep", 3600, code=0).json["id"]
+        row, = self.loopctl(host.pid, "jobs", "--json", code=0).json["rows"]
+        self.assertEqual((row["id"], row["function"]), (job, "sleep"))
+        executor, = self.loopctl(host.pid, "executors", "--json").json["rows"]
+        self.assertEqual((executor["kind"], executor["submitted"], executor["done"]), ("processes", 2, 1))
+        workers = self.loopctl(host.pid, "workers", "--json", code=0).json["rows"]
+        worker, = [worker for worker in workers if worker.get("job") == job]
+        os.kill(worker["pid"], signal.SIGKILL)
+        self.assertIn(f"Worker process {worker['pid']} was killed by signal 9", host.stdout.readline())
+        for words in (["stop"], ["sleep", "x"], ["dance"]):
+            error = self.loopctl("--json", host.pid, "run_in_process", *words, code=3).json["error"]
+            self.assertEqual(error["name"], "InvalidArgument")
+        # It ends, and they with it.
+        self.loopctl(host.pid, "run_in_process", "sleep", 3600, code=0)
+        pids = [worker["pid"] for worker in self.loopctl(host.pid, "workers", "--json").json["rows"]]
+        host.send_signal(signal.SIGTERM)
+        self.assertEqual(host.wait(program.PATIENCE), 0)
+        end = time.monotonic() + program.PATIENCE
+        while any(os.path.exists(f"/proc/{pid}") for pid in pids):
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.02)
+
     def test_signal_while_it_reads(self):
         process = subprocess.Popen([program.LOOPCTL, "host"], env=self.env, stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, text=True)

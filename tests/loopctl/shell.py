@@ -85,6 +85,52 @@ class TestShell(program.TestCase):
         for timer in timers:
             shell.expect(rf"{timer['id']} hourly")
 
+    def test_completion_of_what_can_be_cancelled(self):
+        host, port = self.start_host()
+        done = self.loopctl(host.pid, "create_task", "sleep", 0).out.strip()
+        failing = self.loopctl(host.pid, "create_task", "sleep", 3601).out.strip()
+        gather = self.loopctl(host.pid, "create_task", "wait", failing,
+                              self.loopctl(host.pid, "create_task", "sleep", 3602).out.strip()).out.strip()
+        self.loopctl(host.pid, "cancel", failing, code=0)
+        # The gather is kept by the child that has not ended, and is cancelled.
+        states = {row["state"]: row["id"] for row in self.loopctl(host.pid, "futures").rows}
+        self.assertEqual(set(states), {"pending", "cancelled"})
+        self.loopctl(host.pid, "call_later", 3600, "echo", code=0)
+
+        shell = self.shell(host.pid)
+        shell.send("cancel " + TAB + TAB)
+        # The one that was waited for, the future and the timer of its sleep, and the other timer.
+        shell.expect(r"\d+ sleep 3602 +\d+ sleep +\d+ sleep +\d+ echo *\n")
+        self.assertNotIn(states["cancelled"], shell.drain(0.3))
+        for id in (done, failing, gather, states["cancelled"]):
+            self.assertIn("There is no pending", self.loopctl(host.pid, "cancel", id, code=3).err)
+        self.interrupt(shell)
+        shell.send("create_task wait " + TAB)
+        shell.expect(r"create_task wait \d+ $")
+
+    def test_completion_of_signals(self):
+        shell = self.shell("host")
+        shell.send("add_signal_handler SIGUSR" + TAB + TAB)
+        shell.expect("SIGUSR1  SIGUSR2")
+        self.interrupt(shell)
+        for typed, completed in (("SIGTE", "SIGTERM"), ("TE", "TERM"), ("SIGRT", "SIGRTMIN")):
+            shell.send("add_signal_handler " + typed + TAB)
+            shell.expect(f"add_signal_handler {completed} $")
+            self.interrupt(shell)
+        # These cannot be caught.
+        shell.send("add_signal_handler SIGST" + TAB)
+        shell.expect("SIGSTKFLT $")
+        self.interrupt(shell)
+        shell.send("add_signal_handler SIGWINCH e" + TAB)
+        shell.expect("echo $")
+        shell.send("resized\r")
+        shell.expect("^signal 28, SIGWINCH\n")
+        shell.expect(PROMPT)
+        shell.send("remove_signal_handler " + TAB)
+        shell.expect("remove_signal_handler SIGWINCH $")
+        shell.send("\r")
+        shell.expect("^signal 28, SIGWINCH\n")
+
     def test_ctrl_c(self):
         shell = self.shell("host")
         shell.send("stop")

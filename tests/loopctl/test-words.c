@@ -3,9 +3,11 @@
 #include "loop-check.h"
 
 #include "loopctl/error.h"
+#include "loopctl/signals.h"
 #include "loopctl/words.h"
 
 #include <math.h>
+#include <signal.h>
 
 /* Splits @text; the commands are joined with "|" and their words with ",". */
 static char *
@@ -141,10 +143,64 @@ START_TEST (test_seconds)
 }
 END_TEST
 
+START_TEST (test_signals)
+{
+  static const struct
+  {
+    const char *text;
+    int signum;
+  } right[] = {
+    { "SIGUSR1", SIGUSR1 }, { "USR1", SIGUSR1 }, { "sigusr1", SIGUSR1 },
+    { "10", 10 },           { "IO", SIGPOLL },   { "SIGCLD", SIGCHLD },
+    { "RTMIN", 0 },         { "SIGRTMIN+3", 3 }, { "rtmax-1", -2 },
+    { "SIGKILL", SIGKILL }, { "0", 0 },          { "99", 99 },
+  };
+  static const char *const wrong[] = { "",        "SIG",     "SIGX",     "-1",     "1x",
+                                       "RTMIN-1", "RTMAX+1", "RTMIN+99", "RTMIN+", "RTMINX" };
+  int signum;
+
+  for (guint i = 0; i < G_N_ELEMENTS (right); i++)
+    {
+      int expected = right[i].signum;
+
+      if (g_str_equal (right[i].text, "RTMIN") || g_str_equal (right[i].text, "SIGRTMIN+3"))
+        expected += SIGRTMIN;
+      else if (expected < 0)
+        expected += SIGRTMAX + 1;
+      ck_assert_msg (ctl_signal_parse (right[i].text, &signum, NULL), "%s", right[i].text);
+      ck_assert_int_eq (signum, expected);
+    }
+
+  for (guint i = 0; i < G_N_ELEMENTS (wrong); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      ck_assert_msg (!ctl_signal_parse (wrong[i], &signum, &error), "%s", wrong[i]);
+      ck_assert (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT));
+    }
+}
+END_TEST
+
+/* Each name is that of the signal which it is parsed as. */
+START_TEST (test_signal_names)
+{
+  for (int expected = 1; expected <= SIGRTMAX; expected++)
+    {
+      g_autofree char *name = ctl_signal_get_name (expected);
+      int signum;
+
+      ck_assert (ctl_signal_parse (name, &signum, NULL));
+      ck_assert_int_eq (signum, expected);
+    }
+}
+END_TEST
+
 LOOP_TEST_MAIN ("loopctl-words",
                 test_words_and_commands,
                 test_quotes,
                 test_comments,
                 test_unfinished,
                 test_ids,
-                test_seconds)
+                test_seconds,
+                test_signals,
+                test_signal_names)

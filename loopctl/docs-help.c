@@ -11,11 +11,12 @@
 /* Help, from the command table. */
 
 #define SYNOPSIS_WIDTH 36
+#define OPTION_WIDTH 24
 /* Longer lines are hard to read, however wide the terminal. */
 #define MAX_WIDTH 80
 
 static void
-append_summary (GString *out, const CtlCommand *command)
+append_summary (GString *out, const CtlCommand *command, int max_width)
 {
   g_autofree char *synopsis = g_strdup_printf ("%s%s%s", command->name, command->synopsis != NULL ? " " : "",
                                                command->synopsis != NULL ? command->synopsis : "");
@@ -27,16 +28,17 @@ append_summary (GString *out, const CtlCommand *command)
     g_string_append_printf (out, "\n  %*s", SYNOPSIS_WIDTH, "");
   else
     g_string_append_printf (out, "%*s", SYNOPSIS_WIDTH - width, "");
-  g_string_append_printf (out, "  %s\n", _ (command->summary));
+  g_string_append (out, "  ");
+  ctl_text_append_wrapped (out, _ (command->summary), max_width, SYNOPSIS_WIDTH + 4);
 }
 
 static void
-append_summaries (GString *out, CtlCommandFlags mask, CtlCommandFlags flags)
+append_summaries (GString *out, CtlCommandFlags mask, CtlCommandFlags flags, int width)
 {
   for (const CtlCommand *command = ctl_commands; command->name != NULL; command++)
     {
       if ((command->flags & mask) == flags)
-        append_summary (out, command);
+        append_summary (out, command, width);
     }
 }
 
@@ -46,11 +48,11 @@ ctl_docs_append_commands (CtlOutput *output, gboolean for_shell)
 {
   CtlCommandFlags hidden = for_shell ? CTL_COMMAND_NO_SHELL : 0;
 
-  append_summaries (output->text, CTL_COMMAND_HOST | hidden, 0);
+  append_summaries (output->text, CTL_COMMAND_HOST | hidden, 0, output->width);
   g_string_append_c (output->text, '\n');
   ctl_output_styled (output, CTL_STYLE_HEADING, _ ("On a “loopctl host”"));
   g_string_append_c (output->text, '\n');
-  append_summaries (output->text, CTL_COMMAND_HOST, CTL_COMMAND_HOST);
+  append_summaries (output->text, CTL_COMMAND_HOST, CTL_COMMAND_HOST, output->width);
   g_string_append_c (output->text, '\n');
   ctl_output_printf (output, "%s\n", _ ("“help COMMAND” tells more."));
 }
@@ -62,9 +64,9 @@ ctl_docs_get_description (void)
   g_autoptr (GString) out = g_string_new (NULL);
 
   g_string_append_printf (out, "%s\n", _ ("Commands:"));
-  append_summaries (out, CTL_COMMAND_HOST, 0);
+  append_summaries (out, CTL_COMMAND_HOST, 0, MAX_WIDTH);
   g_string_append_printf (out, "\n%s\n", _ ("Commands for a “loopctl host”:"));
-  append_summaries (out, CTL_COMMAND_HOST, CTL_COMMAND_HOST);
+  append_summaries (out, CTL_COMMAND_HOST, CTL_COMMAND_HOST, MAX_WIDTH);
   g_string_append_printf (out, "\n%s\n",
                           _ ("“loopctl help COMMAND” tells more. “ls”, “host” and “help” need no target."));
   g_string_append_printf (out, "\n%s",
@@ -96,7 +98,10 @@ append_options (CtlOutput *output, const CtlCommand *command)
       g_autofree char *text = ctl_docs_option_to_string (option);
 
       if (!option->is_for_views || (command->flags & CTL_COMMAND_VIEW))
-        ctl_output_printf (output, "  %-24s  %s\n", text, _ (option->summary));
+        {
+          g_string_append_printf (output->text, "  %-*s  ", OPTION_WIDTH, text);
+          ctl_text_append_wrapped (output->text, _ (option->summary), output->width, OPTION_WIDTH + 4);
+        }
     }
 }
 
@@ -112,7 +117,7 @@ static void
 append_paragraph (CtlOutput *output, const char *text)
 {
   g_string_append_c (output->text, '\n');
-  ctl_text_append_wrapped (output->text, text, MIN (output->width, MAX_WIDTH));
+  ctl_text_append_wrapped (output->text, text, MIN (output->width, MAX_WIDTH), 0);
 }
 
 /* What "help COMMAND" prints. */

@@ -274,7 +274,7 @@ print_aligned (CtlTable *self, CtlOutput *output)
       g_ptr_array_add (self->names, NULL);
       hidden = g_strjoinv (", ", (char **) self->names->pdata + layouts->len);
       text = g_strdup_printf (_ ("for lack of room without the columns %s"), hidden);
-      ctl_text_append_wrapped (output->text, text, output->width);
+      ctl_text_append_wrapped (output->text, text, output->width, 0);
     }
 }
 

@@ -107,24 +107,27 @@ ctl_text_append_fitted (GString *out, const char *text, int width, CtlAlign alig
     g_string_append_printf (out, "…%*s", width - used - 1, "");
 }
 
-/* Appends a paragraph, as lines of at most @width columns where words allow it. */
+/*
+ * Appends a paragraph, as lines of at most @width columns where words allow it. The first line begins
+ * at column @indent, where the caller has left off; the others are indented so far.
+ */
 void
-ctl_text_append_wrapped (GString *out, const char *text, int width)
+ctl_text_append_wrapped (GString *out, const char *text, int width, int indent)
 {
   g_auto (GStrv) words = g_strsplit (text, " ", -1);
-  int used = 0;
+  int used = indent;
 
   for (char **word = words; *word != NULL; word++)
     {
       int word_width = ctl_text_get_width (*word);
 
-      if (used > 0 && used + 1 + word_width > width)
+      if (used > indent && used + 1 + word_width > width)
         {
-          g_string_append_c (out, '\n');
-          used = 0;
+          g_string_append_printf (out, "\n%*s", indent, "");
+          used = indent;
         }
-      g_string_append_printf (out, "%s%s", used > 0 ? " " : "", *word);
-      used += word_width + (used > 0);
+      g_string_append_printf (out, "%s%s", used > indent ? " " : "", *word);
+      used += word_width + (used > indent);
     }
   g_string_append_c (out, '\n');
 }

@@ -21,7 +21,7 @@ typedef enum
 char *ctl_text_escape (const char *text, CtlEscape escape);
 int ctl_text_get_width (const char *text);
 void ctl_text_append_fitted (GString *out, const char *text, int width, CtlAlign align);
-void ctl_text_append_wrapped (GString *out, const char *text, int width);
+void ctl_text_append_wrapped (GString *out, const char *text, int width, int indent);
 char *ctl_text_from_double (double value);
 
 G_END_DECLS

@@ -140,8 +140,11 @@ START_TEST (test_wrapping)
 {
   g_autoptr (GString) out = g_string_new (NULL);
 
-  ctl_text_append_wrapped (out, "one two three fourteen", 8);
+  ctl_text_append_wrapped (out, "one two three fourteen", 8, 0);
   ck_assert_str_eq (out->str, "one two\nthree\nfourteen\n");
+  g_string_assign (out, "- ");
+  ctl_text_append_wrapped (out, "one two three fourteen", 9, 2);
+  ck_assert_str_eq (out->str, "- one two\n  three\n  fourteen\n");
 }
 END_TEST
 

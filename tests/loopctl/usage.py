@@ -29,12 +29,15 @@ class TestUsage(program.TestCase):
         self.assertGreater(len(commands), 25)
         for command in commands:
             self.assertIn(f"\n  {command}", text)
+        for line in self.loopctl("help", code=0).out.splitlines():
+            self.assertLessEqual(len(line), 80)
 
     def test_help_for_every_command(self):
         for command in self.commands():
             with self.subTest(command):
                 text = self.loopctl("help", command, code=0).out
                 self.assertTrue(text.startswith(command), text)
+                self.assertLessEqual(max(map(len, text.splitlines())), 80)
                 if command != "host":
                     self.assertEqual(self.loopctl(1, command, "--help", code=0).out, text)
 

@@ -293,8 +293,11 @@ class TestTasks(peer.TestCase):
         self.assertEqual({row["kind"]: row["queued"] for row in executors.values()}, {"threads": 3, "processes": 3})
         self.assertEqual(sorted(executors[row["executor"]]["kind"] for row in self.rows("workers").values()),
                          ["processes", "processes", "threads"])
-        rows = self.client.rows(self.loop, "workers", limit=1)
-        self.assertEqual([row["id"] for row in rows], sorted(self.rows("workers")))
+        # Each is there once, though it has jobs before and after those of the other.
+        for kind, n in (("executors", 2), ("workers", 3)):
+            ids = [row["id"] for row in self.client.rows(self.loop, kind)]
+            self.assertEqual((len(ids), ids), (n, sorted(set(ids))))
+            self.assertEqual([row["id"] for row in self.client.rows(self.loop, kind, limit=1)], ids)
 
     def test_jobs_that_are_done_while_blocked(self):
         first, last = map(int, self.target.do("jobs 2").split())

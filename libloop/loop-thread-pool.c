@@ -5,6 +5,7 @@
 #include "loop-thread-pool-private.h"
 
 #include "loop-fork-private.h"
+
 #include <unistd.h>
 
 /* The pool of which the calling thread is a worker. */

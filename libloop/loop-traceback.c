@@ -4,8 +4,8 @@
 
 #include "loop-traceback-private.h"
 
-#include "loop-fork-private.h"
 #include "loop-clock-private.h"
+#include "loop-fork-private.h"
 #include "loop-symbols-private.h"
 
 #include <execinfo.h>

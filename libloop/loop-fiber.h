@@ -8,7 +8,8 @@ G_BEGIN_DECLS
 
 /**
  * LoopFiberFunc:
- * @result: return location for the result, uninitialised: to be initialised and set, or left alone
+ * @result: (out caller-allocates): return location for the result, uninitialised: to be initialised and set, or left
+ *   alone
  * @user_data: the data given with the function
  * @error: return location for an error
  *

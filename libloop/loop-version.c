@@ -11,8 +11,6 @@
  * newer than the headers it was compiled with.
  *
  * Returns: the major version
- *
- * Since: 1.0
  */
 guint
 loop_get_major_version (void)
@@ -26,8 +24,6 @@ loop_get_major_version (void)
  * Gets the minor version of the library that the program runs with.
  *
  * Returns: the minor version
- *
- * Since: 1.0
  */
 guint
 loop_get_minor_version (void)
@@ -41,8 +37,6 @@ loop_get_minor_version (void)
  * Gets the micro version of the library that the program runs with.
  *
  * Returns: the micro version
- *
- * Since: 1.0
  */
 guint
 loop_get_micro_version (void)
@@ -64,8 +58,6 @@ loop_get_micro_version (void)
  *
  * Returns: (transfer none) (nullable): %NULL if the library is compatible, or a string
  *   that describes the mismatch
- *
- * Since: 1.0
  */
 const char *
 loop_check_version (guint required_major, guint required_minor, guint required_micro)

@@ -85,10 +85,11 @@ else
 fi
 
 # One client after another is answered, then the server ends.
-echo_in_javascript ()
+# echoes COMMAND...
+echoes ()
 {
   local line port word
-  coproc server { exec timeout 60 "$GJS" -m "$LOOP_SRCDIR/docs/examples/echo.js" 0; }
+  coproc server { exec timeout 60 "$@" 0; }
   read -r -t 30 line <&"${server[0]}" || return
   port=${line##* }
   for word in hello again; do
@@ -105,9 +106,15 @@ echo_in_javascript ()
 }
 
 if [ -n "$GJS" ] && [ -n "$LOOP_TYPELIB" ]; then
-  check "echo.js: a server in JavaScript" echo_in_javascript
+  check "echo.js: a server in JavaScript" echoes "$GJS" -m "$LOOP_SRCDIR/docs/examples/echo.js"
 else
   skip "echo.js: a server in JavaScript" "no GJS, or no introspection"
+fi
+
+if [ -z "$HAVE_VALA" ]; then
+  check "echo.vala: a server in Vala" echoes "$LOOP_BUILDDIR/docs/examples/echo"
+else
+  skip "echo.vala: a server in Vala" "no valac, or no introspection"
 fi
 
 finish

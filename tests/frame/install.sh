@@ -95,6 +95,23 @@ if [ -n "$LOOP_TYPELIB" ] && [ -n "$GJS" ]; then
   check "GJS finds the override, imports.gi" gjs_installed "$dir/legacy.js"
   check "GJS finds the override, gi://Loop" gjs_installed -m "$dir/module.js"
 fi
+if [ -n "$LOOP_VAPI" ]; then
+  vapidir=$(dirname "$(find "$root" -path '*/share/vala/vapi/libloop-1.vapi')")
+  check "libloop-1.vapi" test -s "$vapidir/libloop-1.vapi"
+  check "libloop-1.deps names what it needs" grep -qx gio-2.0 "$vapidir/libloop-1.deps"
+fi
+if [ -z "$HAVE_VALA" ]; then
+  echo 'void main () { new Loop.EventLoop ().close (); }' >"$dir/program.vala"
+  # valac looks into vala/vapi/ of every folder of XDG_DATA_DIRS.
+  vala_program ()
+  {
+    PKG_CONFIG_PATH=$dir/pc XDG_DATA_DIRS=${vapidir%/vala/vapi} \
+      "$VALAC" --quiet --fatal-warnings --cc="${CC%% *}" --pkg libloop-1 \
+      --directory="$dir" --output=vala-program "$dir/program.vala" -X -w &&
+      LD_LIBRARY_PATH=$libdir "$dir/vala-program"
+  }
+  check "a Vala program builds and runs with the installed VAPI" vala_program
+fi
 if [ -x "$LOOP_BUILDDIR/loopctl/loopctl" ]; then
   loopctl () { LD_LIBRARY_PATH=$libdir "$(find "$root" -path '*/bin/loopctl')" --version; }
   check "loopctl --version" loopctl

@@ -37,7 +37,7 @@ void timers (Loop.EventLoop loop) throws Error {
 		// Whoever wants to keep one has a reference.
 		timer = loop.call_at (start + 60, () => data.use ());
 	}
-	loop.call_later_full (0.01, () => { order += "b"; });
+	loop.call_later_full (0, () => { order += "b"; });
 	loop.call_at_full (start - 1, () => { order += "a"; });
 	timer.set_name ("late");
 	assert (timer.get_name () == "late");

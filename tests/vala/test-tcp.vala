@@ -14,6 +14,10 @@ class Echo : Object, Loop.Protocol {
 	}
 }
 
+// What a class does not implement does what asyncio.Protocol does.
+class Sink : Object, Loop.Protocol {
+}
+
 class Client : Object, Loop.Protocol {
 	public Loop.Transport? transport;
 	public StringBuilder received = new StringBuilder ();
@@ -144,7 +148,7 @@ void server (Loop.EventLoop loop) throws Error {
 
 void transport (Loop.EventLoop loop) throws Error {
 	var server = (Loop.Server) loop.run_until_complete (loop.create_server ({ "127.0.0.1" }, 0, null,
-		() => new Echo ()));
+		() => new Sink ()));
 	var client = new Client (loop);
 	var transport = (Loop.Transport) loop.run_until_complete (loop.create_connection ("127.0.0.1", port_of (server),
 		null, () => client));
@@ -174,8 +178,10 @@ void transport (Loop.EventLoop loop) throws Error {
 
 	var other = new Client (loop);
 	assert (transport.get_protocol () == client && transport.protocol == client);
-	client.transport = null;
 	transport.set_protocol (other);
+	((Loop.Protocol) other).connection_made (transport);
+	assert (other.transport == transport);
+	other.transport = null;
 	assert (transport.protocol == other);
 	transport.protocol = client;
 	assert (!transport.is_closing ());
@@ -220,14 +226,13 @@ void options (Loop.EventLoop loop) throws Error {
 	server.sock = null;
 }
 
-// What a class does not implement does what asyncio.Protocol does.
 void defaults (Loop.EventLoop loop) throws Error {
-	Loop.Protocol echo = new Echo ();
+	Loop.Protocol sink = new Sink ();
 
-	assert (!echo.eof_received ());
-	echo.pause_writing ();
-	echo.resume_writing ();
-	echo.connection_lost (null);
+	assert (!sink.eof_received ());
+	sink.pause_writing ();
+	sink.resume_writing ();
+	sink.connection_lost (null);
 
 	var client = new Client (loop);
 	((Loop.Protocol) client).data_received ("abc".data);

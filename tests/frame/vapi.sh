@@ -1,0 +1,32 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The tests in Vala call all that the library exports: nothing is missing from the VAPI.
+
+. "$LOOP_SRCDIR/tests/frame/tap.sh"
+
+[ -n "$VALAC" ] || skip_all "valac is missing"
+[ -z "$HAVE_VALA" ] || skip_all "built without introspection or vapigen"
+
+# Vala refers and frees by itself, and a class takes the place of a table of functions.
+not_called='_get_type$|_ref$|_unref$|^loop_protocol_new$'
+# What a program adds to the inspector are functions of GDBus in C.
+not_called+='|^loop_inspector_add_interface$'
+
+exported ()
+{
+  nm -D --defined-only "$LOOP_BUILDDIR/libloop/.libs/libloop-1.so" | awk '$3 ~ /^loop_/ { print $3 }'
+}
+
+called ()
+{
+  (cd "$LOOP_BUILDDIR" && nm -D --undefined-only ${LOOP_VALA_TESTS//.vala/}) | awk '$2 ~ /^loop_/ { print $2 }'
+}
+
+all_called ()
+{
+  same "$(exported | grep -vE "$not_called")" "$(called | grep -vE "$not_called")"
+}
+
+check "exported (<) is called in Vala (>)" all_called
+finish

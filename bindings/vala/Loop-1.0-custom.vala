@@ -7,6 +7,7 @@ namespace Loop {
 	[CCode (cheader_filename = "libloop/loop.h")]
 	public static GLib.Value await_result (owned Loop.Future future) throws GLib.Error;
 	public sealed class EventLoop : GLib.Object {
+		public Loop.Future create_server ([CCode (array_length = false, array_null_terminated = true, type = "const gchar* const*")] string[]? hosts, uint16 port, Loop.ServerOptions? options, owned Loop.ProtocolFactory factory);
 		public unowned Loop.ExceptionHandler? get_exception_handler ();
 		public unowned Loop.TaskFactory? get_task_factory ();
 		public GLib.Value run_until_complete (Loop.Future future) throws GLib.Error;
@@ -25,4 +26,16 @@ namespace Loop {
 	public sealed class Timeout : GLib.Object {
 		public bool exit (ref GLib.Error? error);
 	}
+
+	// There is no const in Vala, but in C functions that lack it are of another type.
+	public interface Coroutine : GLib.Object {
+		[CCode (vfunc_name = "throw_exception")]
+		public abstract Loop.CoroutineStatus @throw ([CCode (type = "const GError*")] GLib.Error exception, out Loop.Future? awaited, out GLib.Value result) throws GLib.Error;
+	}
+	public interface Protocol : GLib.Object {
+		public virtual void connection_lost ([CCode (type = "const GError*")] GLib.Error? exception);
+		public virtual void data_received ([CCode (array_length_cname = "length", array_length_type = "gsize", type = "const guint8*")] uint8[] data);
+	}
+	[CCode (cheader_filename = "libloop/loop.h", instance_pos = 2.9)]
+	public delegate int QueueCompareFunc ([CCode (type = "const GValue*")] GLib.Value a, [CCode (type = "const GValue*")] GLib.Value b);
 }

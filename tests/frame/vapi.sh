@@ -20,6 +20,7 @@ exported ()
 
 called ()
 {
+  # shellcheck disable=SC2086
   (cd "$LOOP_BUILDDIR" && nm -D --undefined-only ${LOOP_VALA_TESTS//.vala/}) | awk '$2 ~ /^loop_/ { print $2 }'
 }
 

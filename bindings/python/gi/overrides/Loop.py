@@ -9,6 +9,7 @@ import collections.abc
 import contextvars
 import inspect
 import math
+import signal
 import traceback
 import weakref
 
@@ -18,6 +19,8 @@ from gi.repository import Gio, GLib, GObject
 from ..module import get_introspection_module
 
 from . import _loop_sync
+from ._loop_calls import Call, WatchCall, report
+from ._loop_signals import guards_callbacks, handling_signals, leave_sigint_alone
 from ._loop_values import call, from_value, to_error, to_exception, to_value
 from ._loop_sync import get_running_loop
 
@@ -35,39 +38,9 @@ def _export(item):
 # --- Callbacks ------------------------------------------------------------------------------------------------------
 
 
-def _report(loop, message, exception, **context):
-    """Tell the loop's exception handler; what is to end the program ends run_forever()."""
-    if isinstance(exception, (KeyboardInterrupt, SystemExit)) and loop.is_running():
-        loop._interrupt = exception
-        loop.stop()
-    else:
-        loop.call_exception_handler({"message": message, "exception": exception, **context})
-
-
-class _Call:
-    """A callback of Python's, with its arguments. It never raises."""
-
-    __slots__ = ("callback", "args", "context", "handle")
-
-    def __init__(self, callback, args=(), context=None):
-        if not callable(callback):
-            raise TypeError(f"a callable object was expected, got {callback!r}")
-        self.callback = callback
-        self.args = args
-        self.context = context if context is not None else contextvars.copy_context()
-        self.handle = None
-
-    def __call__(self, *args):
-        try:
-            self.context.run(self.callback, *self.args, *args)
-        except BaseException as exception:
-            context = {"future": args[0]} if args else {"handle": self.handle} if self.handle else {}
-            _report(Loop.EventLoop.get_running(), f"Exception in callback {self.callback!r}", exception, **context)
-
-
 def _schedule(function, *args, context):
     *when, callback, callback_args = args
-    wrapped = _Call(callback, callback_args, context)
+    wrapped = Call(callback, callback_args, context)
     wrapped.handle = call(function, *when, wrapped)
     return wrapped.handle
 
@@ -142,11 +115,14 @@ class EventLoop(Loop.EventLoop):
 
     def _run(self, run, *args, owner=None):
         try:
-            return call(run, self, *args, owner=owner)
-        finally:
-            interrupt = self.__dict__.pop("_interrupt", None)
-            if interrupt is not None:
-                raise interrupt
+            with handling_signals(self, super().add_reader, super().remove_reader):
+                result = call(run, self, *args, owner=owner)
+        except BaseException:
+            if "_interrupt" not in self.__dict__:
+                raise
+        if "_interrupt" in self.__dict__:
+            raise self.__dict__.pop("_interrupt")
+        return result
 
     def run_forever(self):
         return self._run(Loop.EventLoop.run_forever)
@@ -176,10 +152,12 @@ class EventLoop(Loop.EventLoop):
         return _schedule(super().call_at, when, callback, args, context=context)
 
     def add_reader(self, fd, callback, *args):
-        call(super().add_reader, _fileno(fd), _Call(callback, args))
+        fd = _fileno(fd)
+        call(super().add_reader, fd, WatchCall(EventLoop.remove_reader, fd, callback, args))
 
     def add_writer(self, fd, callback, *args):
-        call(super().add_writer, _fileno(fd), _Call(callback, args))
+        fd = _fileno(fd)
+        call(super().add_writer, fd, WatchCall(EventLoop.remove_writer, fd, callback, args))
 
     def remove_reader(self, fd):
         return super().remove_reader(_fileno(fd))
@@ -188,7 +166,15 @@ class EventLoop(Loop.EventLoop):
         return super().remove_writer(_fileno(fd))
 
     def add_signal_handler(self, sig, callback, *args):
-        call(super().add_signal_handler, sig, _Call(callback, args))
+        if inspect.iscoroutine(callback) or inspect.iscoroutinefunction(callback):
+            raise TypeError("coroutines cannot be used with add_signal_handler()")
+        wrapped = WatchCall(EventLoop.remove_signal_handler, sig, callback, args)
+        if sig == signal.SIGINT:
+            leave_sigint_alone()
+        call(super().add_signal_handler, sig, wrapped)
+
+    def remove_signal_handler(self, sig):
+        return super().remove_signal_handler(sig)
 
     def create_task(self, coro, *, name=None, context=None):
         factory = self.get_task_factory()
@@ -210,7 +196,7 @@ class EventLoop(Loop.EventLoop):
             try:
                 return factory(loop, getattr(coroutine, "coro", coroutine))
             except BaseException as exception:
-                _report(loop, f"Exception in task factory {factory!r}", exception)
+                report(loop, "Exception in task factory {!r}", exception, factory)
 
         if factory is not None and not callable(factory):
             raise TypeError(f"a task factory or None was expected, got {factory!r}")
@@ -256,7 +242,7 @@ class EventLoop(Loop.EventLoop):
         try:
             handler(self, context)
         except (KeyboardInterrupt, SystemExit) as exception:
-            _report(self, "", exception)
+            report(self, "", exception)
         except BaseException as exception:
             self.default_exception_handler(context)
             self.default_exception_handler(
@@ -354,7 +340,7 @@ class Future(Loop.Future):
 
     def add_done_callback(self, callback, *, context=None):
         # As with the exception handler: it is kept where the garbage collector looks.
-        wrapped = _Call(callback, (), context)
+        wrapped = Call(callback, (), context)
         callbacks = self.__dict__.setdefault("_done_callbacks", {})
         token = object()
         callbacks[token] = super().add_done_callback(_run_done_callback, token), wrapped
@@ -394,6 +380,7 @@ class _Coroutine(GObject.Object, Loop.Coroutine):
         self.coro = coro
         self.context = context if context is not None else contextvars.copy_context()
 
+    @guards_callbacks
     def _step(self, function, *args):
         status = Loop.CoroutineStatus
         try:
@@ -407,7 +394,7 @@ class _Coroutine(GObject.Object, Loop.Coroutine):
         except BaseException as exception:
             loop = Loop.EventLoop.get_running()
             if isinstance(exception, (KeyboardInterrupt, SystemExit)):
-                _report(loop, "", exception)
+                report(loop, "", exception)
             error = to_error(exception, loop and loop.get_current_task())
         raise error
 
@@ -425,7 +412,7 @@ class _Coroutine(GObject.Object, Loop.Coroutine):
             if loop is None:
                 traceback.print_exception(exception)
             else:
-                _report(loop, f"Exception in coroutine {self.coro!r} while it was closed", exception)
+                report(loop, "Exception in coroutine {!r} while it was closed", exception, self.coro)
 
 
 def _to_coroutine(coro, context=None):
@@ -595,6 +582,7 @@ class Protocol(GObject.Object, Loop.Protocol):
         self.__dict__.pop("_transport", None)
         self.__dict__.pop("_fatal", None)
 
+    @guards_callbacks
     def _guard(self, method, *args, message=None):
         """Call one of the above: whether it raised, and what it returned."""
         try:
@@ -603,8 +591,8 @@ class Protocol(GObject.Object, Loop.Protocol):
             context = {"protocol": self}
             if self._transport() is not None:
                 context["transport"] = self._transport()
-            message = message or f"Exception in callback {method!r}"
-            _report(Loop.EventLoop.get_running(), message, exception, **context)
+            message = message or "Exception in callback {!r}"
+            report(Loop.EventLoop.get_running(), message, exception, method, **context)
             self._fatal = exception
             return True, None
 

@@ -96,7 +96,7 @@ fd_watch_failed (LoopWatch *watch, GError *error)
 {
   LoopFdWatch *self = (LoopFdWatch *) watch;
   LoopEventLoop *loop = self->loop;
-  LoopExceptionContext *context = loop_exception_context_new ("Watching a file descriptor failed", error);
+  gboolean is_wanted = self->reader != NULL || self->writer != NULL;
 
   self->ref_count++;
   loop_event_loop_enter (loop);
@@ -105,7 +105,9 @@ fd_watch_failed (LoopWatch *watch, GError *error)
 
   fd_watch_drop_callbacks (self);
   fd_watch_unref (self);
-  loop_event_loop_report (loop, context);
+  /* Otherwise nobody watches any more, and the poller was about to be told. */
+  if (is_wanted)
+    loop_event_loop_report (loop, loop_exception_context_new ("Watching a file descriptor failed", error));
 }
 
 static void

@@ -172,6 +172,28 @@ END_TEST
 START_TEST (test_closed_on_the_way) { add_over_lost_watch (TRUE); }
 END_TEST
 
+/* Not one that was closed after that: the poller had only not been told yet. */
+START_TEST (test_over_removed_watch)
+{
+  g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
+  int fds[2];
+
+  ck_assert_int_eq (pipe2 (fds, O_CLOEXEC), 0);
+  ck_assert (loop_event_loop_add_reader (loop, fds[0], step_run, step_new ('r'), step_destroy));
+  run_once (loop);
+  ck_assert (loop_event_loop_remove_reader (loop, fds[0]));
+  close (fds[0]);
+  loop_event_loop_set_exception_handler (loop, close_loop, NULL, NULL);
+
+  ck_assert (loop_event_loop_add_signal_handler (loop, SIGUSR1, step_run, step_new ('a'), step_destroy, NULL));
+  raise (SIGUSR1);
+  run_once (loop);
+  run_once (loop);
+  check_steps ("Ra");
+  close (fds[1]);
+}
+END_TEST
+
 /* The eventfd is not for others. */
 START_TEST (test_descriptor_in_use)
 {
@@ -206,6 +228,7 @@ LOOP_TEST_MAIN ("signal-errors",
                 test_other_loop_has_it,
                 test_no_descriptors,
                 test_over_lost_watch,
+                test_over_removed_watch,
                 test_closed_on_the_way,
                 test_descriptor_in_use,
                 test_arguments)

@@ -131,11 +131,27 @@ loop_coroutine_close (LoopCoroutine *self)
   LOOP_COROUTINE_GET_IFACE (self)->close (self);
 }
 
+/* What an interpreter would hand out in get_name() itself, nobody would free. */
+static const char *
+get_name_property (LoopCoroutine *self)
+{
+  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (self), "name");
+  g_autofree char *name = NULL;
+
+  if (pspec == NULL || pspec->value_type != G_TYPE_STRING || (pspec->flags & G_PARAM_READABLE) == 0)
+    return NULL;
+
+  g_object_get (self, "name", &name, NULL);
+
+  return g_intern_string (name);
+}
+
 /**
  * loop_coroutine_get_name: (virtual get_name)
  * @self: a coroutine
  *
- * Gets a name for messages, such as that of the function that it runs.
+ * Gets a name for messages, such as that of the function that it runs. It is kept for
+ * ever: names are not made up for each coroutine.
  *
  * Returns: (transfer none): the name
  */
@@ -150,6 +166,8 @@ loop_coroutine_get_name (LoopCoroutine *self)
   iface = LOOP_COROUTINE_GET_IFACE (self);
   if (iface->get_name != NULL)
     name = iface->get_name (self);
+  else
+    name = get_name_property (self);
 
   return name != NULL ? name : G_OBJECT_TYPE_NAME (self);
 }

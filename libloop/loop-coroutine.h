@@ -35,7 +35,8 @@ G_DECLARE_INTERFACE (LoopCoroutine, loop_coroutine, LOOP, COROUTINE, GObject)
  * @send: goes on, from the beginning or from where it was left
  * @throw_exception: goes on as @send, but has what it waits for fail with an error
  * @close: ends it, wherever it is
- * @get_name: a name for messages; its own or a static string
+ * @get_name: a name for messages; its own or a static string. Or %NULL: then it is the
+ *   property `name`, if there is one of type string
  *
  * What a coroutine has to be able to do. See the methods of [iface@Coroutine].
  */

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Executors through introspection: Python functions in threads of the library's."""
 
+import asyncio
+import concurrent.futures
 import gc
+import math
+import multiprocessing
 import sys
 import threading
 import time
@@ -11,7 +15,7 @@ import gi
 import tap
 
 gi.require_version("Loop", "1.0")
-from gi.repository import GLib, Loop  # noqa: E402
+from gi.repository import GLib, GObject, Loop  # noqa: E402
 
 
 class ExecutorCase(unittest.TestCase):
@@ -30,6 +34,8 @@ class ExecutorCase(unittest.TestCase):
     def wait_for(self, future):
         return self.loop.run_until_complete(future)
 
+
+class TestExecutor(ExecutorCase):
     def submit(self, function, *args):
         return self.loop.run_in_executor(self.executor, function, *args)
 
@@ -153,4 +159,126 @@ class ExecutorCase(unittest.TestCase):
         self.assertEqual(caught.exception.message, "Executor shutdown has been called")
 
 
-tap.main()
+class TestConcurrentFutures(ExecutorCase):
+    """Executors of concurrent.futures, as with asyncio."""
+
+    def setUp(self):
+        super().setUp()
+        self.pool = concurrent.futures.ThreadPoolExecutor(2)
+        self.addCleanup(self.pool.shutdown)
+
+    def test_outcomes(self):
+        def fail(error):
+            raise error
+
+        seen = []
+        result = [1, {}]
+        self.assertIs(self.wait_for(self.loop.run_in_executor(self.pool, lambda *args: result, 1, "a")), result)
+        self.wait_for(self.loop.run_in_executor(self.pool, lambda: seen.append(threading.get_ident())))
+        self.assertNotEqual(seen, [threading.get_ident()])
+        error = KeyError("no luck")
+        with self.assertRaises(KeyError) as caught:
+            self.wait_for(self.loop.run_in_executor(self.pool, fail, error))
+        self.assertIs(caught.exception, error)
+        with self.assertRaises(asyncio.CancelledError):
+            self.wait_for(self.loop.run_in_executor(self.pool, fail, concurrent.futures.CancelledError()))
+        with self.assertRaises(TypeError):
+            self.loop.run_in_executor(self.pool, None)
+
+    def test_processes(self):
+        with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            self.assertEqual(self.wait_for(self.loop.run_in_executor(pool, math.factorial, 20)), math.factorial(20))
+
+    def test_cancel(self):
+        gate = threading.Event()
+        futures = [self.loop.run_in_executor(self.pool, gate.wait, 15) for _ in range(4)]
+        futures[3].cancel()
+        self.run_for(0.001)
+        gate.set()
+        for future in futures[:3]:
+            self.assertTrue(self.wait_for(future))
+        self.assertTrue(futures[3].cancelled())
+        # One that runs goes on, and nobody is told.
+        gate.clear()
+        running = self.loop.run_in_executor(self.pool, gate.wait, 15)
+        running.cancel()
+        gate.set()
+        self.run_for(0.01)
+        self.assertTrue(running.cancelled())
+
+    def test_default(self):
+        self.loop.set_default_executor(self.pool)
+        names = [self.wait_for(self.loop.run_in_executor(None, lambda: threading.current_thread().name))]
+        self.loop.set_default_executor(self.executor)
+        names.append(self.wait_for(self.loop.run_in_executor(None, lambda: threading.current_thread().name)))
+        self.assertTrue(names[0].startswith("ThreadPoolExecutor"))
+        self.assertFalse(names[1].startswith("ThreadPoolExecutor"))
+
+        self.loop.set_default_executor(self.pool)
+        gate = threading.Event()
+        last = self.loop.run_in_executor(None, gate.wait, 15)
+        with self.assertWarns(RuntimeWarning):
+            self.wait_for(self.loop.shutdown_default_executor(0.01))
+        self.assertFalse(last.done())
+        self.loop.call_later(0.01, gate.set)
+        self.wait_for(self.loop.shutdown_default_executor(timeout=15))
+        self.assertTrue(self.wait_for(last))
+        with self.assertRaises(RuntimeError):
+            self.loop.run_in_executor(None, print)
+
+    def test_closed(self):
+        """The loop shuts its default executor down, and waits for nobody."""
+        gate = threading.Event()
+        self.loop.set_default_executor(self.pool)
+        self.loop.run_in_executor(None, gate.wait, 15)
+        self.loop.close()
+        gate.set()
+        with self.assertRaises(RuntimeError):
+            self.pool.submit(print)
+        self.pool.shutdown()
+
+    def test_references(self):
+        def work(argument):
+            return argument
+
+        argument = object()
+        before = sys.getrefcount(work), sys.getrefcount(argument)
+        for _ in range(10):
+            self.assertIs(self.wait_for(self.loop.run_in_executor(self.pool, work, argument)), argument)
+            self.loop.run_in_executor(self.pool, work, argument).cancel()
+        self.pool.shutdown()
+        self.run_for(0.01)
+        gc.collect()
+        self.assertEqual((sys.getrefcount(work), sys.getrefcount(argument)), before)
+
+
+class TestOthers(ExecutorCase):
+    def test_refused(self):
+        class Executor(GObject.Object, Loop.Executor):
+            def do_submit(self, loop, func, user_data):
+                raise AssertionError
+
+        class Pool(concurrent.futures.Executor):
+            pass
+
+        for wrong in (Executor(), 42, threading, object()):
+            with self.assertRaises(TypeError):
+                self.loop.run_in_executor(wrong, print)
+            with self.assertRaises(TypeError):
+                self.loop.set_default_executor(wrong)
+        with self.assertRaises(TypeError):
+            self.loop.set_default_executor(Pool())
+        with self.assertRaises(TypeError):
+            self.loop.set_default_executor(None)
+
+    def test_arguments(self):
+        executor = Loop.ThreadPoolExecutor(3, "name")
+        self.assertEqual((executor.get_max_workers(), executor.get_thread_name_prefix()), (3, "name"))
+        self.assertGreater(Loop.ThreadPoolExecutor().get_max_workers(), 0)
+        executor.shutdown()
+        with self.assertRaises(RuntimeError):
+            self.loop.run_in_executor(executor, print)
+
+
+if __name__ == "__main__":  # What another process imports is not to run the tests.
+    tap.main()

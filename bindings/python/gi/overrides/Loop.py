@@ -6,7 +6,9 @@ What is not here is as introspection makes it. Errors that are not Python's, of 
 
 import asyncio
 import collections.abc
+import concurrent.futures
 import contextvars
+import functools
 import inspect
 import math
 import signal
@@ -18,16 +20,17 @@ from gi.repository import Gio, GLib, GObject
 
 from ..module import get_introspection_module
 
-from . import _loop_sync
-from ._loop_calls import Call, WatchCall, report
+from . import _loop_executors, _loop_sync
+from ._loop_calls import Call, WatchCall, get_name, report
 from ._loop_signals import guards_callbacks, handling_signals, leave_sigint_alone
 from ._loop_values import call, from_value, to_error, to_exception, to_value
 from ._loop_sync import get_running_loop
 
 Loop = get_introspection_module("Loop")
 
-__all__ = list(_loop_sync.__all__)
-globals().update((name, getattr(_loop_sync, name)) for name in __all__)
+__all__ = ["ThreadPoolExecutor", *_loop_sync.__all__]
+ThreadPoolExecutor = _loop_executors.ThreadPoolExecutor
+globals().update((name, getattr(_loop_sync, name)) for name in _loop_sync.__all__)
 
 
 def _export(item):
@@ -43,6 +46,15 @@ def _schedule(function, *args, context):
     wrapped = Call(callback, callback_args, context)
     wrapped.handle = call(function, *when, wrapped)
     return wrapped.handle
+
+
+def _schedule_named(function, *args, context):
+    handle = _schedule(function, *args, context=context)
+    callback = args[-2]
+    while isinstance(callback, functools.partial):
+        callback = callback.func
+    handle.set_name(get_name(callback))
+    return handle
 
 
 _CONTEXT_KEYS = ("message", "exception", "handle", "future", "protocol", "transport", "socket", "source_traceback")
@@ -67,12 +79,24 @@ def _handle_exception(loop, context):
 
 
 def _fileno(fd):
-    return fd if isinstance(fd, int) else fd.fileno()
+    if not isinstance(fd, int):
+        try:
+            fd = int(fd.fileno())
+        except (AttributeError, TypeError, ValueError):
+            raise ValueError(f"Invalid file object: {fd!r}") from None
+    if fd < 0:
+        raise ValueError(f"Invalid file descriptor: {fd}")
+    return fd
 
 
 def _to_gsocket(sock):
     """Takes a socket of Python's over, as asyncio does."""
     return sock if sock is None or isinstance(sock, Gio.Socket) else Gio.Socket.new_from_fd(sock.detach())
+
+
+def _drop_defaults(options):
+    """None is asyncio's default for what the library may not have."""
+    return {key: value for key, value in options.items() if value is not None}
 
 
 def _guard_factory(factory):
@@ -140,16 +164,16 @@ class EventLoop(Loop.EventLoop):
             raise
 
     def call_soon(self, callback, *args, context=None):
-        return _schedule(super().call_soon, callback, args, context=context)
+        return _schedule_named(super().call_soon, callback, args, context=context)
 
     def call_soon_threadsafe(self, callback, *args, context=None):
         return _schedule(super().call_soon_threadsafe, callback, args, context=context)
 
     def call_later(self, delay, callback, *args, context=None):
-        return _schedule(super().call_later, delay, callback, args, context=context)
+        return _schedule_named(super().call_later, delay, callback, args, context=context)
 
     def call_at(self, when, callback, *args, context=None):
-        return _schedule(super().call_at, when, callback, args, context=context)
+        return _schedule_named(super().call_at, when, callback, args, context=context)
 
     def add_reader(self, fd, callback, *args):
         fd = _fileno(fd)
@@ -178,15 +202,17 @@ class EventLoop(Loop.EventLoop):
 
     def create_task(self, coro, *, name=None, context=None):
         factory = self.get_task_factory()
+        if self.is_closed():
+            coro.close()
+            raise RuntimeError("Event loop is closed")
         if factory is None:
-            if self.is_closed():
-                coro.close()
-                raise RuntimeError("Event loop is closed")
             task = Loop.Task.new(self, _to_coroutine(coro, context))
-        else:
+        elif context is None:
             task = factory(self, coro)
+        else:
+            task = factory(self, coro, context=context)
         if name is not None:
-            task.set_name(str(name))
+            task.set_name(name)
         return task
 
     def set_task_factory(self, factory):
@@ -207,21 +233,43 @@ class EventLoop(Loop.EventLoop):
         return self.__dict__.get("_task_factory")
 
     def run_in_executor(self, executor, func, *args):
-        def job():
-            try:
-                return True, to_value(func(*args))
-            except BaseException as exception:
-                error = to_error(exception)
-            raise error
-
         if not callable(func):
             raise TypeError(f"a callable object was expected, got {func!r}")
-        if hasattr(executor, "do_submit"):
-            raise TypeError("an executor cannot be implemented in Python")
-        return super().run_in_executor(executor, job)
+        if self.is_closed():
+            raise RuntimeError("Event loop is closed")
+        if executor is None:
+            executor = self.__dict__.get("_default_executor")
+        else:
+            _loop_executors.check_executor(executor)
+        if isinstance(executor, concurrent.futures.Executor):
+            return _loop_executors.submit_to(executor, self, func, args)
+        future = super().run_in_executor(executor, _loop_executors.make_job(func, args))
+        if future.done():
+            # It was refused.
+            future.result()
+        return future
+
+    def set_default_executor(self, executor):
+        _loop_executors.check_executor(executor)
+        if isinstance(executor, Loop.Executor):
+            super().set_default_executor(executor)
+            executor = None
+        elif not isinstance(executor, concurrent.futures.ThreadPoolExecutor):
+            raise TypeError("executor must be ThreadPoolExecutor instance")
+        self._default_executor = executor
 
     def shutdown_default_executor(self, timeout=None):
+        executor = self.__dict__.get("_default_executor")
+        if executor is not None and not self.is_closed():
+            return _loop_executors.shut_down(executor, self, timeout)
         return super().shutdown_default_executor(math.inf if timeout is None else timeout)
+
+    def close(self):
+        closed = call(super().close)
+        executor = self.__dict__.pop("_default_executor", None)
+        if executor is not None:
+            executor.shutdown(wait=False)
+        return closed
 
     def set_exception_handler(self, handler):
         if handler is not None and not callable(handler):
@@ -263,15 +311,14 @@ class EventLoop(Loop.EventLoop):
         """``options``: family, flags, backlog, reuse_address, reuse_port."""
         if isinstance(host, (str, bytes)):
             host = [host]
-        options = {key: value for key, value in options.items() if value is not None}
-        options = Loop.ServerOptions(sock=_to_gsocket(sock), start_serving=start_serving, **options)
+        options = Loop.ServerOptions(sock=_to_gsocket(sock), start_serving=start_serving, **_drop_defaults(options))
         return super().create_server(host, port or 0, options, _guard_factory(protocol_factory))
 
     def create_connection(self, protocol_factory, host=None, port=None, *, sock=None, local_addr=None, **options):
         """A task that gives (transport, protocol). ``options``: family, proto, flags."""
         if isinstance(local_addr, tuple):
             local_addr = Gio.NetworkAddress.new(*local_addr[:2])
-        options = Loop.ConnectionOptions(sock=_to_gsocket(sock), local_addr=local_addr, **options)
+        options = Loop.ConnectionOptions(sock=_to_gsocket(sock), local_addr=local_addr, **_drop_defaults(options))
         connecting = super().create_connection(host, port or 0, options, _guard_factory(protocol_factory))
 
         async def connect():
@@ -380,6 +427,10 @@ class _Coroutine(GObject.Object, Loop.Coroutine):
         self.coro = coro
         self.context = context if context is not None else contextvars.copy_context()
 
+    @GObject.Property(type=str)
+    def name(self):
+        return get_name(self.coro)
+
     @guards_callbacks
     def _step(self, function, *args):
         status = Loop.CoroutineStatus
@@ -428,6 +479,9 @@ class Task(Loop.Task):
     def new(loop, coro):
         return _new_task(loop, _to_coroutine(coro))
 
+    def set_name(self, name):
+        super().set_name(name if name is None else str(name))
+
     def get_coro(self):
         coroutine = self.get_coroutine()
         return getattr(coroutine, "coro", coroutine)
@@ -454,6 +508,11 @@ def ensure_future(awaitable, *, loop=None):
 
         return loop.create_task(wait())
     raise TypeError(f"a future, a coroutine or an awaitable was expected, got {awaitable!r}")
+
+
+@_export
+def create_task(coro, *, name=None, context=None):
+    return get_running_loop().create_task(coro, name=name, context=context)
 
 
 @_export

@@ -3,6 +3,7 @@
 
 import asyncio
 import contextvars
+import weakref
 
 from ..module import get_introspection_module
 from ._loop_signals import guards_callbacks
@@ -20,6 +21,11 @@ def report(loop, message, exception, *subjects, **context):
         loop.stop()
     else:
         loop.call_exception_handler({"message": message.format(*subjects), "exception": exception, **context})
+
+
+def get_name(function):
+    """For inspectors."""
+    return getattr(function, "__qualname__", None) or type(function).__qualname__
 
 
 class Call:
@@ -64,6 +70,8 @@ class WatchCall(Call):
             super().__call__()
 
     def get_details(self):
-        # Not before: it refers to the loop, which refers to this where the garbage collector does not see it.
-        self.handle = asyncio.Handle(self.callback, self.args, Loop.EventLoop.get_running(), self.context)
-        return {"handle": self.handle}
+        if self.handle is None:
+            # The loop refers to this where the garbage collector does not see it.
+            loop = weakref.proxy(Loop.EventLoop.get_running())
+            self.handle = asyncio.Handle(self.callback, self.args, loop, self.context)
+        return super().get_details()

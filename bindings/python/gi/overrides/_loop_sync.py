@@ -5,9 +5,10 @@ import asyncio
 import math
 
 from gi.overrides import override
+from gi.repository import GLib
 
 from ..module import get_introspection_module
-from ._loop_values import call, from_value, to_value
+from ._loop_values import TaskDoneError, call, from_value, to_value
 
 Loop = get_introspection_module("Loop")
 
@@ -50,6 +51,10 @@ class Timeout(Loop.Timeout):
         del self._task
         if is_ours and kind is not None and issubclass(kind, asyncio.CancelledError):
             raise TimeoutError from exception
+
+    def when(self):
+        when = super().when()
+        return None if math.isinf(when) else when
 
     def reschedule(self, when):
         if self.expired():
@@ -207,23 +212,36 @@ class Condition(_Held, Loop.Condition):
         call(super().notify, n)
 
 
+def _check_value(value):
+    if value < 0:
+        raise ValueError("Semaphore initial value must be >= 0")
+    return value
+
+
 @_primitive
 class Semaphore(_Held, Loop.Semaphore):
     _new = Loop.Semaphore.new
 
     @classmethod
     def _make(cls, loop, value=1):
-        return cls._new(loop, value)
+        return cls._new(loop, _check_value(value))
 
 
 @_export
 def BoundedSemaphore(value=1, *, loop=None):
+    _check_value(value)
     return Loop.Semaphore.new_bounded(loop or get_running_loop(), value)
 
 
 @_primitive
 class Barrier(Loop.Barrier):
-    _make = Loop.Barrier.new
+    _new = Loop.Barrier.new
+
+    @classmethod
+    def _make(cls, loop, parties):
+        if parties < 1:
+            raise ValueError("parties must be > 0")
+        return cls._new(loop, parties)
 
     parties = property(Loop.Barrier.get_parties)
     n_waiting = property(Loop.Barrier.get_n_waiting)
@@ -267,6 +285,12 @@ class Queue(Loop.Queue):
 
     def get_nowait(self):
         return from_value(call(super().get_nowait))
+
+    def task_done(self):
+        try:
+            super().task_done()
+        except GLib.Error as error:
+            raise TaskDoneError(error.message, error.domain, error.code) from None
 
     def shutdown(self, immediate=False):
         super().shutdown(immediate)

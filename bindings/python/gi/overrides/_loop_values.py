@@ -11,6 +11,7 @@ from ..module import get_introspection_module
 
 Loop = get_introspection_module("Loop")
 
+
 class _Carried:
     """A value that GValue has no type for, or that it would change: an int of any size, a subclass of str, ..."""
 
@@ -50,7 +51,11 @@ _CLASSES = {
     (_LOOP, Loop.Error.QUEUE_FULL): _error_class("QueueFull", asyncio.QueueFull),
     (_LOOP, Loop.Error.QUEUE_SHUT_DOWN): _error_class("QueueShutDown", getattr(asyncio, "QueueShutDown", Exception)),
     (_IO, Gio.IOErrorEnum.TIMED_OUT): _error_class("TimeoutError", TimeoutError),
+    (_IO, Gio.IOErrorEnum.INVALID_ARGUMENT): _error_class("InvalidArgumentError", ValueError),
 }
+
+# Of task_done() alone: elsewhere the library's code for it is that of other exceptions.
+TaskDoneError = _error_class("TaskDoneError", ValueError)
 
 # The library's words for a cancellation without a message.
 _NO_MESSAGE = ("The future was cancelled", "The task was cancelled")

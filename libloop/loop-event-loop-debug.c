@@ -4,7 +4,7 @@
 
 #include "loop-event-loop-private.h"
 
-/* What is observed of a loop: debug mode, slow callbacks, metrics. */
+/* What is observed of a loop, and when: debug mode, slow callbacks, metrics, reports of what is freed. */
 
 /**
  * loop_event_loop_get_debug:
@@ -147,6 +147,43 @@ loop_event_loop_set_collect_metrics (LoopEventLoop *self, gboolean enabled)
   self->collect_metrics = enabled;
   loop_event_loop_leave (self);
   g_object_notify (G_OBJECT (self), "collect-metrics");
+}
+
+/**
+ * loop_event_loop_get_defer_finalization:
+ * @self: an event loop
+ *
+ * Tells whether functions are called later on behalf of what is freed.
+ *
+ * Returns: %TRUE if they are
+ */
+gboolean
+loop_event_loop_get_defer_finalization (LoopEventLoop *self)
+{
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), FALSE);
+
+  return self->defer_finalization;
+}
+
+/**
+ * loop_event_loop_set_defer_finalization:
+ * @self: an event loop
+ * @enabled: whether to call them later
+ *
+ * Sets whether functions are called later on behalf of what is freed. See
+ * [property@EventLoop:defer-finalization].
+ */
+void
+loop_event_loop_set_defer_finalization (LoopEventLoop *self, gboolean enabled)
+{
+  g_return_if_fail (LOOP_IS_EVENT_LOOP (self));
+
+  enabled = !!enabled;
+  if (self->defer_finalization == enabled)
+    return;
+
+  self->defer_finalization = enabled;
+  g_object_notify (G_OBJECT (self), "defer-finalization");
 }
 
 /**

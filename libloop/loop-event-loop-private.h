@@ -120,6 +120,7 @@ struct _LoopEventLoop
   guint8 is_polling;
   guint8 is_skipping; /* lets sources of lower priority have this iteration */
   guint8 collect_metrics;
+  guint8 defer_finalization;
 };
 
 /* How many users, such as an inspector, want the times of all loops taken. */
@@ -200,6 +201,8 @@ G_GNUC_INTERNAL
 void loop_event_loop_warn_of_open (LoopEventLoop *self, const char *kind, guint64 id);
 G_GNUC_INTERNAL
 void loop_event_loop_report (LoopEventLoop *self, LoopExceptionContext *context);
+G_GNUC_INTERNAL
+void loop_event_loop_report_freed (LoopEventLoop *self, LoopExceptionContext *context, LoopFuture *future);
 
 /* For an inspector: calls @function for each loop, none of which can go away meanwhile. */
 typedef void (*LoopEventLoopFunc) (LoopEventLoop *loop, gpointer user_data);

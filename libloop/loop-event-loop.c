@@ -50,6 +50,7 @@ enum
   PROP_DEBUG,
   PROP_SLOW_CALLBACK_DURATION,
   PROP_COLLECT_METRICS,
+  PROP_DEFER_FINALIZATION,
   PROP_ID,
   N_PROPS
 };
@@ -178,6 +179,8 @@ loop_event_loop_dispose (GObject *object)
 {
   LoopEventLoop *self = LOOP_EVENT_LOOP (object);
 
+  if (self->defer_finalization)
+    loop_event_loop_set_exception_handler (self, NULL, NULL, NULL);
   if (!self->is_closed || self->is_forked)
     loop_event_loop_close (self);
 
@@ -225,6 +228,9 @@ loop_event_loop_get_property (GObject *object, guint property_id, GValue *value,
     case PROP_COLLECT_METRICS:
       g_value_set_boolean (value, self->collect_metrics);
       break;
+    case PROP_DEFER_FINALIZATION:
+      g_value_set_boolean (value, self->defer_finalization);
+      break;
     case PROP_ID:
       g_value_set_uint64 (value, self->id);
       break;
@@ -251,6 +257,9 @@ loop_event_loop_set_property (GObject *object, guint property_id, const GValue *
       break;
     case PROP_COLLECT_METRICS:
       loop_event_loop_set_collect_metrics (self, g_value_get_boolean (value));
+      break;
+    case PROP_DEFER_FINALIZATION:
+      loop_event_loop_set_defer_finalization (self, g_value_get_boolean (value));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
@@ -304,6 +313,19 @@ loop_event_loop_class_init (LoopEventLoopClass *klass)
    */
   properties[PROP_COLLECT_METRICS] = g_param_spec_boolean (
       "collect-metrics", NULL, NULL, FALSE, G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LoopEventLoop:defer-finalization: (getter get_defer_finalization) (setter set_defer_finalization)
+   *
+   * Whether functions that are called on behalf of what is freed are called in the next
+   * iteration, and not at once: the exception handler with a future's error that nobody
+   * asked for, the functions of a coroutine whose task is still pending. This is for
+   * languages whose functions cannot run while garbage is collected. The exception
+   * handler is not told which future it was, and of what is freed when the loop is
+   * closed already or freed as well the default handler is told.
+   */
+  properties[PROP_DEFER_FINALIZATION] = g_param_spec_boolean (
+      "defer-finalization", NULL, NULL, FALSE, G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
 
   /**
    * LoopEventLoop:id: (getter get_id)

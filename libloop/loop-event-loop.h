@@ -98,6 +98,11 @@ gboolean loop_event_loop_get_collect_metrics (LoopEventLoop *self);
 LOOP_AVAILABLE_IN_1_0
 void loop_event_loop_set_collect_metrics (LoopEventLoop *self, gboolean enabled);
 LOOP_AVAILABLE_IN_1_0
+gboolean loop_event_loop_get_defer_finalization (LoopEventLoop *self);
+LOOP_AVAILABLE_IN_1_0
+void loop_event_loop_set_defer_finalization (LoopEventLoop *self, gboolean enabled);
+
+LOOP_AVAILABLE_IN_1_0
 LoopMetrics *loop_event_loop_get_metrics (LoopEventLoop *self);
 
 G_END_DECLS

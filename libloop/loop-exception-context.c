@@ -508,3 +508,52 @@ loop_event_loop_report (LoopEventLoop *self, LoopExceptionContext *context)
   loop_event_loop_call_exception_handler (self, context);
   loop_exception_context_unref (context);
 }
+
+typedef struct
+{
+  LoopEventLoop *loop;
+  LoopExceptionContext *context; /* until it is reported */
+} DeferredReport;
+
+static void
+deferred_report_run (gpointer data)
+{
+  DeferredReport *self = data;
+
+  loop_event_loop_report (self->loop, g_steal_pointer (&self->context));
+}
+
+static void
+deferred_report_free (gpointer data)
+{
+  DeferredReport *self = data;
+
+  /* The loop was closed before. */
+  if (self->context != NULL)
+    {
+      loop_event_loop_default_exception_handler (self->loop, self->context);
+      loop_exception_context_unref (self->context);
+    }
+  g_free (self);
+}
+
+/* As loop_event_loop_report(), of what is being freed: @future, of which only the message remains if that is deferred. */
+void
+loop_event_loop_report_freed (LoopEventLoop *self, LoopExceptionContext *context, LoopFuture *future)
+{
+  DeferredReport *report;
+
+  if (!self->defer_finalization)
+    {
+      loop_exception_context_set_future (context, future);
+      loop_event_loop_report (self, context);
+      return;
+    }
+
+  report = g_new (DeferredReport, 1);
+  *report = (DeferredReport) { self, context };
+  if (self->is_closed)
+    deferred_report_free (report);
+  else
+    loop_event_loop_schedule (self, deferred_report_run, report, deferred_report_free, "report");
+}

@@ -23,9 +23,8 @@ report_unretrieved_exception (LoopEventLoop *loop, const GError *exception, Loop
 {
   LoopExceptionContext *context = loop_exception_context_new ("Future exception was never retrieved", exception);
 
-  loop_exception_context_set_future (context, future);
   loop_exception_context_take_source_traceback (context, traceback);
-  loop_event_loop_report (loop, context);
+  loop_event_loop_report_freed (loop, context, future);
 }
 
 /*

@@ -76,7 +76,7 @@ loop_event_loop_unref_anywhere (LoopEventLoop *self)
 
 /*
  * Has @bury called with what is left of something that was freed, on the thread that runs
- * the loop; right now, if that is this one or there is none.
+ * the loop; right now, if that is this one or there is none, unless that is to be deferred.
  */
 void
 loop_event_loop_bury (LoopEventLoop *self, gpointer remains, GDestroyNotify bury)
@@ -84,6 +84,8 @@ loop_event_loop_bury (LoopEventLoop *self, gpointer remains, GDestroyNotify bury
   if (loop_event_loop_is_elsewhere (self))
     /* Refused by a closed loop, it is done here. */
     loop_event_loop_call_soon_threadsafe (self, do_nothing, remains, bury, NULL, NULL);
+  else if (self->defer_finalization && !self->is_closed)
+    loop_event_loop_schedule (self, do_nothing, remains, bury, "finalization");
   else
     bury (remains);
 }

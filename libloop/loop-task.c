@@ -261,27 +261,34 @@ loop_task_cancel (LoopFuture *base, const char *message)
   return TRUE;
 }
 
-static void
-report_pending (LoopTask *self)
+static LoopExceptionContext *
+make_pending_report (LoopTask *self)
 {
   g_autofree char *message = g_strdup_printf ("Task %s (%s) was destroyed but it is pending", loop_task_get_name (self),
                                               loop_coroutine_get_name (self->coroutine));
   LoopExceptionContext *context = loop_exception_context_new (message, NULL);
 
-  loop_exception_context_set_future (context, LOOP_FUTURE (self));
   loop_exception_context_take_source_traceback (context, loop_traceback_to_string (LOOP_FUTURE (self)->node.id));
-  loop_event_loop_report (LOOP_FUTURE (self)->loop, context);
+
+  return context;
+}
+
+static void
+unref_coroutine (gpointer coroutine)
+{
+  loop_coroutine_close (coroutine);
+  g_object_unref (coroutine);
 }
 
 /* Ends the coroutine without a word to whoever waits for the task. */
 static void
 abandon (LoopTask *self)
 {
-  g_autoptr (LoopCoroutine) coroutine = steal_coroutine (self);
+  LoopCoroutine *coroutine = steal_coroutine (self);
 
   set_waiter (self, NULL, 0);
   if (coroutine != NULL)
-    loop_coroutine_close (coroutine);
+    loop_event_loop_bury (LOOP_FUTURE (self)->loop, coroutine, unref_coroutine);
 }
 
 static void
@@ -290,8 +297,10 @@ loop_closed (LoopCloseHook *hook)
   LoopTask *self = (LoopTask *) ((char *) hook - G_STRUCT_OFFSET (LoopTask, close_hook));
   g_autoptr (LoopTask) keep G_GNUC_UNUSED = g_object_ref (self);
   LoopFuture *waiter = self->waiter != NULL ? g_object_ref (self->waiter) : NULL;
+  LoopExceptionContext *report = make_pending_report (self);
 
-  report_pending (self);
+  loop_exception_context_set_future (report, LOOP_FUTURE (self));
+  loop_event_loop_report (LOOP_FUTURE (self)->loop, report);
   if (waiter != NULL)
     {
       loop_future_remove_done_callback (waiter, self->waiter_callback);
@@ -299,13 +308,6 @@ loop_closed (LoopCloseHook *hook)
     }
   abandon (self);
   loop_future_finish_cancelled (LOOP_FUTURE (self), "The event loop was closed");
-}
-
-static void
-unref_coroutine (gpointer coroutine)
-{
-  loop_coroutine_close (coroutine);
-  g_object_unref (coroutine);
 }
 
 static void
@@ -325,7 +327,7 @@ loop_task_dispose (GObject *object)
     }
   else if (self->coroutine != NULL)
     {
-      report_pending (self);
+      loop_event_loop_report_freed (base->loop, make_pending_report (self), base);
       abandon (self);
     }
 

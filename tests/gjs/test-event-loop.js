@@ -16,6 +16,7 @@ covers ('Handle', 'TimerHandle', 'Metrics', 'check_version', 'error_quark', 'get
         'EventLoop.call_soon_threadsafe', 'EventLoop.call_later', 'EventLoop.call_at', 'EventLoop.time',
         'EventLoop.get_context', 'EventLoop.get_id', 'EventLoop.get_debug', 'EventLoop.set_debug',
         'EventLoop.get_collect_metrics', 'EventLoop.set_collect_metrics', 'EventLoop.get_metrics',
+        'EventLoop.get_defer_finalization', 'EventLoop.set_defer_finalization',
         'EventLoop.get_slow_callback_duration', 'EventLoop.set_slow_callback_duration', 'EventLoop.is_running',
         'EventLoop.is_closed', 'EventLoop.close', 'EventLoop.run_forever', 'EventLoop.stop');
 
@@ -73,6 +74,8 @@ test ('settings', () => withLoop (contexts.own, loop => {
 }));
 
 test ('metrics', () => withLoop (contexts.own, loop => {
+  assert (loop.get_defer_finalization ());
+  loop.set_defer_finalization (true);
   loop.set_collect_metrics (true);
   assert (loop.get_collect_metrics ());
   for (let i = 0; i < 10; i++)

@@ -163,6 +163,56 @@ for (const [name, context] of Object.entries (contexts))
     });
   }
 
+// GJS calls nothing while it collects garbage.
+for (const [name, context] of Object.entries (contexts))
+  {
+    test (`what the collector frees, ${name} context`, () => withLoop (context, (loop, reports) => {
+      (() => {
+        loop.create_future ().set_exception (new OwnError ('future'));
+        loop.create_task (function* () { fail ('generator'); });
+        loop.create_task (async () => fail ('async'));
+      }) ();
+      for (let i = 0; i < 500 && reports.length < 3; i++)
+        {
+          runFor (loop, 0.001);
+          collect ();
+        }
+
+      const all = reports.splice (0);
+      assertEqual (all.map (report => report.get_exception ().message).sort ().join (), 'async,future,generator');
+      for (const report of all)
+        {
+          assert (report.get_exception () instanceof OwnError);
+          assertEqual (report.get_message (), 'Future exception was never retrieved');
+          assertEqual (report.get_future (), null);
+        }
+    }));
+  }
+
+// Nobody is left to be told: it is logged. In a process of its own, for no function can look at the log meanwhile.
+test ('what is freed with its loop', () => {
+  for (const make of ['new Loop.EventLoop ()', 'Loop.EventLoop.new_for_context (imports.gi.GLib.MainContext.new ())'])
+    {
+      const program = `
+        imports.gi.versions.Loop = '1.0';
+        const { Loop } = imports.gi;
+        (() => {
+          const loop = ${make};
+          loop.set_exception_handler (() => print ('told'));
+          loop.create_future ().set_exception (new Error ('lost'));
+        }) ();
+        imports.system.gc ();
+        imports.system.gc ();`;
+      const flags = Gio.SubprocessFlags.STDOUT_PIPE | Gio.SubprocessFlags.STDERR_MERGE;
+      const child = Gio.Subprocess.new ([GLib.getenv ('GJS') || 'gjs', '-c', program], flags);
+      const [, output] = child.communicate_utf8 (null, null);
+
+      assert (child.get_successful (), output);
+      assertEqual (output.split ('Future exception was never retrieved').length, 2);
+      assert (output.includes ('Error: lost') && !output.includes ('CRITICAL'), output);
+    }
+});
+
 test ('context', () => withLoop (contexts.default, (loop, reports) => {
   const error = new GLib.Error (Gio.IOErrorEnum, Gio.IOErrorEnum.BUSY, 'busy');
   const exception = new OwnError ('own');

@@ -21,6 +21,7 @@ CLASSES = """
 EXEMPT = """
     ref unref send throw throw_exception cancel_with_message get_errors exit at submit
     get_context get_collect_metrics set_collect_metrics get_metrics
+    get_defer_finalization set_defer_finalization
 """.split()
 
 

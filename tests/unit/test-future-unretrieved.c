@@ -149,6 +149,64 @@ START_TEST (test_closed_loop)
 }
 END_TEST
 
+static void
+report_later (LoopEventLoop *loop, LoopExceptionContext *context, gpointer user_data)
+{
+  ck_assert_ptr_null (loop_exception_context_get_future (context));
+  ck_assert_ptr_eq (loop_event_loop_get_running (), loop);
+  n_reports++;
+}
+
+static LoopEventLoop *
+make_deferring_loop (void)
+{
+  LoopEventLoop *loop = loop_event_loop_new ();
+
+  loop_event_loop_set_defer_finalization (loop, TRUE);
+  loop_event_loop_set_exception_handler (loop, report_later, NULL, NULL);
+
+  return loop;
+}
+
+/* As for a language that can call nothing while it collects garbage. */
+START_TEST (test_deferred)
+{
+  g_autoptr (LoopEventLoop) loop = make_deferring_loop ();
+
+  ck_assert (loop_event_loop_get_defer_finalization (loop));
+  g_object_unref (make_failed (loop));
+  ck_assert_int_eq (n_reports, 0);
+  run_once (loop);
+  ck_assert_int_eq (n_reports, 1);
+  run_once (loop);
+  ck_assert_int_eq (n_reports, 1);
+
+  g_object_set (loop, "defer-finalization", FALSE, NULL);
+  loop_event_loop_set_exception_handler (loop, report, NULL, NULL);
+  g_object_unref (make_failed (loop));
+  ck_assert_int_eq (n_reports, 2);
+}
+END_TEST
+
+/* Then it is logged, whether the loop is closed, was closed or is freed as well. */
+START_TEST (test_deferred_too_late)
+{
+  for (int way = 0; way < 3; way++)
+    {
+      g_autoptr (LoopEventLoop) loop = make_deferring_loop ();
+      LoopFuture *future = make_failed (loop);
+
+      loop_check_expect_warning ("*never retrieved*no space*");
+      if (way == 0)
+        ck_assert (loop_event_loop_close (loop));
+      g_object_unref (future);
+      if (way == 1)
+        ck_assert (loop_event_loop_close (loop));
+    }
+  ck_assert_int_eq (n_reports, 0);
+}
+END_TEST
+
 LOOP_TEST_MAIN ("future-unretrieved",
                 test_reported,
                 test_default_handler,
@@ -156,4 +214,6 @@ LOOP_TEST_MAIN ("future-unretrieved",
                 test_done_callback_alone,
                 test_others_are_not,
                 test_kept_by_handler,
-                test_closed_loop)
+                test_closed_loop,
+                test_deferred,
+                test_deferred_too_late)

@@ -20,6 +20,9 @@ const SCHEDULING = {
   add_signal_handler: 1,
 };
 
+// What is freed is mostly freed while GJS collects garbage, when it calls no function.
+const DEFERRING = { defer_finalization: true };
+
 function refuseThread ()
 {
   throw new GLib.Error (Gio.IOErrorEnum, Gio.IOErrorEnum.NOT_SUPPORTED,
@@ -41,7 +44,7 @@ function extendEventLoop ()
 
     _init (properties = {})
     {
-      native._init.call (this, { context: GLib.MainContext.default (), ...properties });
+      native._init.call (this, { context: GLib.MainContext.default (), ...DEFERRING, ...properties });
     },
 
     run_forever ()
@@ -130,7 +133,10 @@ function extendEventLoop ()
     run_in_executor: refuseThread,
   }));
 
+  const { new_for_context: newForContext } = Loop.EventLoop;
+
   Loop.EventLoop.new = () => new Loop.EventLoop ();
+  Loop.EventLoop.new_for_context = context => Object.assign (newForContext (context), DEFERRING);
 }
 
 function extendExecutor ()

@@ -267,7 +267,7 @@ class TestCallbacks(LoopCase):
             self.assertTrue(self.loop.remove_reader(ours.fileno()))
             self.assertFalse(self.loop.remove_reader(ours.fileno()))
         self.assertEqual(seen, [b"x"])
-        with self.assertRaises(GLib.Error):
+        with self.assertRaisesRegex(ValueError, "-1"):
             self.loop.add_reader(-1, print)
 
     def test_main_context(self):

@@ -125,6 +125,13 @@ loop_check_assert_expected (void)
     ck_abort_msg ("no message came that matches \"%s\"", pattern);
 }
 
+/* Sanitizers slow everything down, and ThreadSanitizer fibers by a hundred times. */
+#if defined(LOOP_WITH_ASAN) || defined(LOOP_WITH_TSAN)
+#define TIMEOUT_FACTOR 10
+#else
+#define TIMEOUT_FACTOR 1
+#endif
+
 int
 loop_check_main (const char *suite_name, double timeout, const TTest *const *tests, gsize n_tests)
 {
@@ -138,7 +145,7 @@ loop_check_main (const char *suite_name, double timeout, const TTest *const *tes
   g_setenv ("CK_VERBOSITY", "silent", FALSE);
   g_log_set_writer_func (log_writer, NULL, NULL);
 
-  tcase_set_timeout (tcase, timeout);
+  tcase_set_timeout (tcase, timeout * TIMEOUT_FACTOR);
   /* Checked: it runs in the test's own process, where the expectations are. */
   tcase_add_checked_fixture (tcase, NULL, loop_check_assert_expected);
   for (gsize i = 0; i < n_tests; i++)

@@ -202,7 +202,7 @@ START_TEST (test_own_timers_and_events)
 
   ck_assert_double_lt (loop_event_loop_time (loop) - f.ends, 0.5);
   ck_assert_int_ge (n_events, 20);
-  ck_assert_uint_gt (f.n_calls, 1000);
+  ck_assert_uint_ge (f.n_calls, 20);
   close (fd);
 }
 END_TEST

@@ -214,6 +214,9 @@ void settings (Loop.EventLoop loop) throws Error {
 	Check.run_for (loop, 0.01);
 
 	assert (loop.get_collect_metrics () && loop.collect_metrics);
+	loop.set_defer_finalization (true);
+	assert (loop.get_defer_finalization () && loop.defer_finalization);
+	loop.defer_finalization = false;
 	Loop.Metrics metrics = loop.get_metrics ().copy ();
 	assert (metrics.get_callbacks () >= 2);
 	assert (metrics.get_iterations () >= 2);

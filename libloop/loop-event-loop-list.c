@@ -18,6 +18,7 @@
 #define MAX_GUARD_WAIT_US (100 * 1000)
 
 int loop_event_loop_n_observers;
+void (*loop_event_loop_put_off) (void);
 void (*loop_event_loop_first_made) (void);
 
 static pthread_mutex_t all_loops_mutex = PTHREAD_MUTEX_INITIALIZER;

@@ -123,6 +123,12 @@ struct _LoopEventLoop
   guint8 defer_finalization;
 };
 
+/*
+ * What can wait until a loop of the process has nothing to do for a while, or NULL: it is set
+ * from any thread by whoever puts something off, and called, in any thread, until it is NULL.
+ */
+extern G_GNUC_INTERNAL void (*loop_event_loop_put_off) (void);
+
 /* How many users, such as an inspector, want the times of all loops taken. */
 G_GNUC_INTERNAL
 extern int loop_event_loop_n_observers;
@@ -279,6 +285,17 @@ loop_event_loop_untrace (LoopEventLoop *self, guint64 id)
 {
   if (G_UNLIKELY (__atomic_load_n (&self->debug, __ATOMIC_RELAXED)))
     loop_traceback_forget (id);
+}
+
+/* Before the loop falls asleep. */
+static inline void
+loop_event_loop_do_what_was_put_off (LoopEventLoop *self)
+{
+  void (*put_off) (void) = __atomic_load_n (&loop_event_loop_put_off, __ATOMIC_RELAXED);
+
+  if (G_UNLIKELY (put_off != NULL) &&
+      loop_timer_queue_next (&self->timers) - loop_clock_now () > LOOP_NSEC_PER_SEC / 100)
+    put_off ();
 }
 
 static inline gboolean

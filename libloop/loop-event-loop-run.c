@@ -166,6 +166,8 @@ iterate (LoopEventLoop *self, gboolean may_block, GError **error)
   self->is_polling = timeout_ns != 0;
   loop_event_loop_leave (self);
 
+  if (timeout_ns != 0)
+    loop_event_loop_do_what_was_put_off (self);
   status = wait_for_events (self, n_fds, timeout_ns);
 
   if (timeout_ns != 0)

@@ -29,6 +29,8 @@ LoopFiberStack *loop_fiber_stack_take (GError **error);
 G_GNUC_INTERNAL
 void loop_fiber_stack_give_back (LoopFiberStack *self);
 G_GNUC_INTERNAL
+void loop_fiber_stack_trim (void);
+G_GNUC_INTERNAL
 const char *loop_fiber_stack_get_usable (const LoopFiberStack *self, gsize *size);
 G_GNUC_INTERNAL
 gsize loop_fiber_stack_measure (gconstpointer bottom, gsize size);

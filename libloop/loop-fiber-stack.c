@@ -5,6 +5,7 @@
 #include "loop-fiber-stack-private.h"
 
 #include "loop-error-private.h"
+#include "loop-event-loop-private.h"
 #include "loop-fork-private.h"
 
 #include <errno.h>
@@ -31,9 +32,10 @@
 #define N_IN_CHUNK 32
 
 /*
- * So many free stacks keep their memory for the next fibers. What more there is goes back to
- * the kernel, a chunk at a time as long as whole chunks become free, and singly when there are
- * twice as many because they do not.
+ * So many free stacks keep their memory for the next fibers: many while loops are busy, for
+ * to take a page and give it back costs more than a fiber, few once one has nothing to do.
+ * What more there is goes back to the kernel, a chunk at a time as long as whole chunks are
+ * free, and singly when there are twice as many because they are not.
  *
  * So many chunks stay mapped, with their guards, although nothing is in them: 16,384 stacks
  * and 5 MB of page tables.
@@ -43,9 +45,11 @@
  */
 #ifdef LOOP_WITH_TSAN
 #define MAX_WARM 1
+#define MAX_BUSY_WARM 1
 #define MAX_EMPTY 1
 #else
 #define MAX_WARM 1024
+#define MAX_BUSY_WARM 16384
 #define MAX_EMPTY 512
 #endif
 
@@ -332,10 +336,37 @@ loop_fiber_stack_give_back (LoopFiberStack *self)
   if (chunk->n_free++ == 0)
     list_chunk (chunk);
 
-  if (n_warm > MAX_WARM && chunk->n_free == N_IN_CHUNK)
+  if (n_warm > MAX_BUSY_WARM && chunk->n_free == N_IN_CHUNK)
     empty_chunk (chunk);
-  else if (n_warm > 2 * MAX_WARM)
+  else if (n_warm > 2 * MAX_BUSY_WARM)
     empty_stack (self);
+  else if (n_warm > 2 * MAX_WARM)
+    __atomic_store_n (&loop_event_loop_put_off, loop_fiber_stack_trim, __ATOMIC_RELAXED);
+
+  pthread_mutex_unlock (&mutex);
+}
+
+/* Gives memory back, as far as nobody will miss it who is not in a hurry. From any thread. */
+void
+loop_fiber_stack_trim (void)
+{
+  LoopFiberStackChunk *next;
+
+  pthread_mutex_lock (&mutex);
+
+  for (LoopFiberStackChunk *chunk = chunks; chunk != NULL && n_warm > MAX_WARM; chunk = next)
+    {
+      next = chunk->next;
+      if (chunk->n_free == N_IN_CHUNK && chunk->n_warm > 0)
+        empty_chunk (chunk);
+    }
+
+  for (LoopFiberStackChunk *chunk = chunks; chunk != NULL; chunk = chunk->next)
+    for (LoopFiberStack *stack = chunk->free; stack != NULL && n_warm > 2 * MAX_WARM; stack = stack->next_free)
+      if (stack->is_warm)
+        empty_stack (stack);
+
+  __atomic_store_n (&loop_event_loop_put_off, NULL, __ATOMIC_RELAXED);
 
   pthread_mutex_unlock (&mutex);
 }

@@ -115,7 +115,10 @@ source_prepare (GSource *source, int *timeout)
 
   loop->is_skipping = FALSE;
   if (!has_work)
-    return FALSE;
+    {
+      loop_event_loop_do_what_was_put_off (loop);
+      return FALSE;
+    }
 
   *timeout = 0;
   self->begun = loop_clock_now ();

@@ -15,7 +15,7 @@ struct _LoopTask
   LoopCloseHook close_hook;
   LoopCoroutine *coroutine; /* until it has ended */
   LoopCoroutineInterface *coroutine_iface;
-  LoopFuture *waiter;       /* what the coroutine waits for, or NULL */
+  LoopFuture *waiter; /* what the coroutine waits for, or NULL */
   guint64 waiter_callback;
   const char *coroutine_name; /* interned; or NULL if nobody wanted to know when it was made */
   char *name;                 /* or NULL for one that is made of its number */

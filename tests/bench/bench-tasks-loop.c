@@ -364,10 +364,8 @@ main (int argc, char **argv)
   else if (!is_growing)
     bench_report_ops (mode, done, finished_at - started_at);
 
-  /* Those that were woken last. */
-  loop_event_loop_call_soon (loop, (LoopCallback) loop_event_loop_stop, loop, NULL);
-  loop_event_loop_run_forever (loop);
-  loop_event_loop_call_soon (loop, (LoopCallback) loop_event_loop_stop, loop, NULL);
+  /* Those that were woken last; and the memory of stacks is given back once there is nothing else to do. */
+  loop_event_loop_call_later (loop, 0.05, (LoopCallback) loop_event_loop_stop, loop, NULL);
   loop_event_loop_run_forever (loop);
   if (is_growing)
     bench_report_growth (mode, done, finished_at - started_at, bench_peak_resident_bytes () - resident_before,

@@ -16,7 +16,7 @@ import gi
 import tap
 
 gi.require_version("Loop", "1.0")
-from gi.repository import GLib, Loop  # noqa: E402
+from gi.repository import Loop  # noqa: E402
 
 # Arguments that exist here only, or that are asyncio's and the library has no use for.
 OPTIONS = set("""

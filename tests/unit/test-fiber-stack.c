@@ -124,9 +124,56 @@ START_TEST (test_gives_memory_back)
       ck_assert_uint_gt (get_resident (), before + N * 16384);
       for (int i = 0; i < N; i++)
         loop_fiber_stack_give_back (stacks[(i * 7) % N]);
+      loop_fiber_stack_trim ();
       ck_assert_uint_lt (get_resident (), before + 300 * 16384 + N * 4096 + 4 * 1024 * 1024);
     }
 }
+END_TEST
+
+static void
+set_flag (gpointer flag)
+{
+  *(gboolean *) flag = TRUE;
+}
+
+/* A loop that has nothing to do sees to that, whoever drives it. */
+static void
+check_idle (gboolean is_foreign)
+{
+  enum
+  {
+    N = 4000
+  };
+  g_autofree LoopFiberStack **stacks = g_new (LoopFiberStack *, N);
+  g_autoptr (GMainContext) context = NULL;
+  g_autoptr (LoopEventLoop) loop = new_loop (is_foreign, &context);
+  gsize before = get_resident ();
+  gboolean is_over = FALSE;
+
+  for (int i = 0; i < N; i++)
+    {
+      stacks[i] = loop_fiber_stack_take (NULL);
+      memset (stacks[i]->top - 16384, 1, 16384);
+    }
+  for (int i = 0; i < N; i++)
+    loop_fiber_stack_give_back (stacks[i]);
+#ifndef LOOP_WITH_TSAN /* under which nothing is put off */
+  ck_assert_uint_gt (get_resident (), before + N * 16384);
+#endif
+
+  loop_event_loop_call_later (loop, 0.05, set_flag, &is_over, NULL);
+  if (is_foreign)
+    while (!is_over)
+      g_main_context_iteration (context, TRUE);
+  else
+    run_for (loop, 0.05);
+  ck_assert_uint_lt (get_resident (), before + N * 16384 / 2);
+}
+
+START_TEST (test_idle) { check_idle (FALSE); }
+END_TEST
+
+START_TEST (test_idle_foreign) { check_idle (TRUE); }
 END_TEST
 
 static gboolean
@@ -224,6 +271,8 @@ LOOP_TEST_MAIN ("fiber-stack",
                 test_no_memory,
                 test_high_water_mark,
                 test_gives_memory_back,
+                test_idle,
+                test_idle_foreign,
                 test_overflow,
                 test_overflow_without_kernel_guards,
                 test_mark)

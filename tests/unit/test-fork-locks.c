@@ -261,7 +261,7 @@ count_processes (gpointer pool)
 
 START_TEST (test_process_pool)
 {
-  g_autoptr (LoopProcessPoolExecutor) pool = make_pool (2);
+  g_autoptr (LoopProcessPoolExecutor) pool G_GNUC_UNUSED = make_pool (2);
 
   check_forks (count_processes, count_processes, pool);
 }
@@ -275,7 +275,7 @@ look_function_up (gpointer data)
 
 START_TEST (test_process_functions)
 {
-  g_autoptr (LoopProcessPoolExecutor) pool = make_pool (2);
+  g_autoptr (LoopProcessPoolExecutor) pool G_GNUC_UNUSED = make_pool (2);
 
   check_forks (look_function_up, look_function_up, NULL);
 }

@@ -111,7 +111,7 @@ else
   skip "echo.js: a server in JavaScript" "no GJS, or no introspection"
 fi
 
-if [ -z "$HAVE_VALA" ]; then
+if [ -n "$HAVE_VALA" ]; then
   check "echo.vala: a server in Vala" echoes "$LOOP_BUILDDIR/docs/examples/echo"
 else
   skip "echo.vala: a server in Vala" "no valac, or no introspection"

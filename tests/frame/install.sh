@@ -63,7 +63,7 @@ if [ -n "$LOOP_TYPELIB" ]; then
   check "Loop-1.0.gir" test -s "$(find "$root" -path '*/gir-1.0/Loop-1.0.gir')"
   check "Loop-1.0.typelib" test -s "$(find "$root" -path '*/girepository-1.0/Loop-1.0.typelib')"
 fi
-if [ -n "$LOOP_TYPELIB" ] && [ -z "$HAVE_PYGOBJECT" ]; then
+if [ -n "$LOOP_TYPELIB" ] && [ -n "$HAVE_PYGOBJECT" ]; then
   overrides=$(dirname "$(find "$root" -path '*/gi/overrides/Loop.py')")
   python_override ()
   {
@@ -100,7 +100,7 @@ if [ -n "$LOOP_VAPI" ]; then
   check "libloop-1.vapi" test -s "$vapidir/libloop-1.vapi"
   check "libloop-1.deps names what it needs" grep -qx gio-2.0 "$vapidir/libloop-1.deps"
 fi
-if [ -z "$HAVE_VALA" ]; then
+if [ -n "$HAVE_VALA" ]; then
   echo 'void main () { new Loop.EventLoop ().close (); }' >"$dir/program.vala"
   # valac looks into vala/vapi/ of every folder of XDG_DATA_DIRS.
   vala_program ()

@@ -6,7 +6,7 @@
 . "$LOOP_SRCDIR/tests/frame/tap.sh"
 
 [ -n "$VALAC" ] || skip_all "valac is missing"
-[ -z "$HAVE_VALA" ] || skip_all "built without introspection or vapigen"
+[ -n "$HAVE_VALA" ] || skip_all "built without introspection or vapigen"
 
 # Vala refers and frees by itself, and a class takes the place of a table of functions.
 not_called='_get_type$|_ref$|_unref$|^loop_protocol_new$'

@@ -6,7 +6,7 @@ case $1 in
 */tests/frame/*|*/tests/loopctl/*)
   command -v "$PYTHON" >/dev/null || { echo "1..0 # SKIP Python 3 is missing"; exit 0; } ;;
 *)
-  [ -z "$HAVE_PYGOBJECT" ] || { echo "1..0 # SKIP PyGObject is missing"; exit 0; }
+  [ -n "$HAVE_PYGOBJECT" ] || { echo "1..0 # SKIP PyGObject is missing"; exit 0; }
   [ -n "$LOOP_TYPELIB" ] || { echo "1..0 # SKIP built without introspection"; exit 0; } ;;
 esac
 exec "$PYTHON" "$@"

@@ -158,7 +158,7 @@ END_TEST
 /* --- Symbols ---------------------------------------------------------------------------------- */
 
 /* An address that was not asked for before is looked up in files, with the lock. */
-static void
+G_GNUC_UNUSED static void
 describe_next (gpointer data)
 {
   static int n_described;
@@ -168,7 +168,7 @@ describe_next (gpointer data)
   g_usleep (100);
 }
 
-static void
+G_GNUC_UNUSED static void
 describe_one (gpointer data)
 {
   g_autofree char *name = loop_describe_function ((gpointer) describe_one);

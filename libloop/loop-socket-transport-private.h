@@ -17,8 +17,20 @@ G_DECLARE_FINAL_TYPE (LoopSocketTransport, loop_socket_transport, LOOP, SOCKET_T
 /* How many reads or writes one event may lead to, so that a fast peer leaves time for others. */
 #define LOOP_SOCKET_TRANSPORT_MAX_CALLS 32
 
+typedef struct _LoopTransportFile LoopTransportFile;
+
 /* Called once, when the connection is lost or was never made. */
 typedef void (*LoopTransportLostFunc) (LoopTransport *transport, gpointer user_data);
+
+/* What is different with a descriptor that need not be a socket's. */
+struct _LoopTransportFile
+{
+  gssize (*read) (int fd, gpointer buffer, gsize size);
+  gssize (*write) (int fd, const struct iovec *iov, int n_iov);
+  /* There is an event, and nothing to read it for: the other end may be gone. */
+  void (*hung_up) (LoopSocketTransport *self);
+  void (*close) (LoopSocketTransport *self, int fd);
+};
 
 struct _LoopSocketTransport
 {
@@ -26,6 +38,7 @@ struct _LoopSocketTransport
 
   LoopWatch watch;
   const LoopProtocolInterface *iface; /* of the protocol */
+  const LoopTransportFile *file;      /* or NULL: it is a socket */
   int fd;
   guint32 peer_length;
   struct sockaddr *peer;
@@ -64,6 +77,14 @@ LoopSocketTransport *loop_socket_transport_new (LoopEventLoop *loop,
                                                 socklen_t peer_length,
                                                 GObject *protocol,
                                                 GError **error);
+G_GNUC_INTERNAL
+gboolean loop_socket_transport_attach (LoopSocketTransport *self,
+                                       LoopEventLoop *loop,
+                                       int fd,
+                                       GObject *protocol,
+                                       GError **error);
+G_GNUC_INTERNAL
+void loop_socket_transport_drain (LoopSocketTransport *self);
 G_GNUC_INTERNAL
 void loop_socket_transport_start (LoopSocketTransport *self,
                                   LoopFuture *waiter,

@@ -49,18 +49,6 @@ check_sent (LoopSocketTransport *self, gssize n)
   return -1;
 }
 
-static inline gssize
-send_now (LoopSocketTransport *self, gconstpointer data, gsize length)
-{
-  gssize n;
-
-  do
-    n = send (self->fd, data, length, MSG_NOSIGNAL);
-  while (G_UNLIKELY (n < 0 && errno == EINTR));
-
-  return check_sent (self, n);
-}
-
 static gssize
 send_iov_now (LoopSocketTransport *self, struct iovec *iov, guint n_iov)
 {
@@ -68,8 +56,24 @@ send_iov_now (LoopSocketTransport *self, struct iovec *iov, guint n_iov)
   gssize n;
 
   do
-    n = sendmsg (self->fd, &message, MSG_NOSIGNAL);
+    n = self->file != NULL ? self->file->write (self->fd, iov, (int) n_iov)
+                           : sendmsg (self->fd, &message, MSG_NOSIGNAL);
   while (n < 0 && errno == EINTR);
+
+  return check_sent (self, n);
+}
+
+static inline gssize
+send_now (LoopSocketTransport *self, gconstpointer data, gsize length)
+{
+  gssize n;
+
+  if (G_UNLIKELY (self->file != NULL))
+    return send_iov_now (self, &(struct iovec) { (gpointer) data, length }, 1);
+
+  do
+    n = send (self->fd, data, length, MSG_NOSIGNAL);
+  while (G_UNLIKELY (n < 0 && errno == EINTR));
 
   return check_sent (self, n);
 }

@@ -14,9 +14,10 @@
  * The descriptor is the transport's own; a GSocket is made around it only when somebody
  * asks for one, because most never do and it costs more than the rest of the transport.
  *
- * Writing is in loop-socket-transport-write.c; here is all the rest.
+ * Writing is in loop-socket-transport-write.c; here is all the rest. What other files have
+ * in place of recv(), send() and close() is in loop-pipe-transport.c.
  */
-G_DEFINE_FINAL_TYPE (LoopSocketTransport, loop_socket_transport, LOOP_TYPE_TRANSPORT)
+G_DEFINE_TYPE (LoopSocketTransport, loop_socket_transport, LOOP_TYPE_TRANSPORT)
 
 static inline LoopEventLoop *
 get_loop (LoopSocketTransport *self)
@@ -37,10 +38,16 @@ loop_socket_transport_set_interest (LoopSocketTransport *self, guint8 interest)
   loop_event_loop_leave (loop);
 }
 
+static gboolean
+can_read (LoopSocketTransport *self)
+{
+  return !self->is_read_paused && !self->is_read_finished && !self->is_closing && self->is_connected;
+}
+
 static void
 start_reading (LoopSocketTransport *self)
 {
-  if (!self->is_read_paused && !self->is_read_finished && !self->is_closing && self->is_connected)
+  if (can_read (self))
     loop_socket_transport_set_interest (self, self->watch.wanted | LOOP_INTEREST_READ);
 }
 
@@ -73,6 +80,8 @@ close_descriptor (LoopSocketTransport *self)
 
   if (self->socket != NULL)
     g_socket_close (self->socket, NULL);
+  else if (fd >= 0 && self->file != NULL)
+    self->file->close (self, fd);
   else if (fd >= 0)
     close (fd);
 }
@@ -190,22 +199,23 @@ handle_eof (LoopSocketTransport *self)
   stop_reading (self);
 
   keep_open = self->iface->eof_received (loop_socket_transport_get_protocol (self));
-  if (!keep_open)
+  if (!keep_open || self->file != NULL)
     loop_transport_close (LOOP_TRANSPORT (self));
 }
 
 /* Reads what is there and hands it over, as long as the protocol wants more. */
 static void
-read_some (LoopSocketTransport *self, gboolean until_empty)
+read_some (LoopSocketTransport *self, gboolean until_empty, int max_calls)
 {
   LoopEventLoop *loop = get_loop (self);
   gboolean is_shared;
   gsize size;
   guint8 *buffer = loop_event_loop_take_read_buffer (loop, &size, &is_shared);
 
-  for (int i = 0; i < LOOP_SOCKET_TRANSPORT_MAX_CALLS || until_empty; i++)
+  for (int i = 0; i < max_calls; i++)
     {
-      gssize n = recv (self->fd, buffer, size, 0);
+      gssize n = G_UNLIKELY (self->file != NULL) ? self->file->read (self->fd, buffer, size)
+                                                 : recv (self->fd, buffer, size, 0);
 
       if (G_LIKELY (n > 0))
         {
@@ -243,7 +253,20 @@ read_some (LoopSocketTransport *self, gboolean until_empty)
 static void
 socket_transport_readable (LoopWatch *watch)
 {
-  read_some (loop_socket_transport_from_watch (watch), FALSE);
+  LoopSocketTransport *self = loop_socket_transport_from_watch (watch);
+
+  if (G_UNLIKELY (self->is_read_finished))
+    self->file->hung_up (self);
+  else
+    read_some (self, FALSE, LOOP_SOCKET_TRANSPORT_MAX_CALLS);
+}
+
+/* Hands over what is there already. Somebody may write faster than it is read, so there is an end to it. */
+void
+loop_socket_transport_drain (LoopSocketTransport *self)
+{
+  if (can_read (self))
+    read_some (self, TRUE, LOOP_SOCKET_TRANSPORT_MAX_CALLS);
 }
 
 static void
@@ -252,8 +275,8 @@ finish_after_write_error (gpointer data)
   LoopSocketTransport *self = data;
 
   /* The peer may have said why before it went: what it sent is not to be lost. */
-  if (!self->is_read_paused && !self->is_read_finished && !self->is_closing && self->is_connected)
-    read_some (self, TRUE);
+  if (can_read (self))
+    read_some (self, TRUE, G_MAXINT);
 
   force_close (self, g_steal_pointer (&self->write_error));
 }
@@ -494,46 +517,27 @@ loop_socket_transport_init (LoopSocketTransport *self)
 }
 
 /*
- * loop_socket_transport_new:
- * @fd: a connected, non-blocking socket
- * @socket: (nullable): the GSocket that owns @fd, if there is one
- * @peer: (nullable): the address of the peer
- *
- * Makes a transport, which owns @fd from then on, but nothing happens before
+ * For constructors. The transport owns @fd from then on, but nothing happens before
  * loop_socket_transport_start(). On error @fd still belongs to the caller.
  */
-LoopSocketTransport *
-loop_socket_transport_new (LoopEventLoop *loop,
-                           int fd,
-                           GSocket *socket,
-                           const struct sockaddr *peer,
-                           socklen_t peer_length,
-                           GObject *protocol,
-                           GError **error)
+gboolean
+loop_socket_transport_attach (LoopSocketTransport *self, LoopEventLoop *loop, int fd, GObject *protocol, GError **error)
 {
-  g_autoptr (LoopSocketTransport) self = NULL;
   gboolean is_watched;
 
   if (!loop_event_loop_check_open (loop, error))
-    return NULL;
+    return FALSE;
 
   if (!LOOP_IS_PROTOCOL (protocol))
     {
       g_set_error (error, LOOP_ERROR, LOOP_ERROR_PROTOCOL_FACTORY,
                    "The protocol factory returned %s, which is not a protocol",
                    protocol != NULL ? G_OBJECT_TYPE_NAME (protocol) : "nothing");
-      return NULL;
+      return FALSE;
     }
 
   loop_fd_watcher_evict (loop, fd);
-
-  self = g_object_new (LOOP_TYPE_SOCKET_TRANSPORT, NULL);
   loop_transport_set_up (LOOP_TRANSPORT (self), loop, protocol);
-  if (peer_length > 0)
-    {
-      self->peer = g_memdup2 (peer, peer_length);
-      self->peer_length = peer_length;
-    }
 
   /* Without interest for now; but from here on the loop knows of the transport, and closes it when it is closed. */
   loop_event_loop_enter (loop);
@@ -544,14 +548,46 @@ loop_socket_transport_new (LoopEventLoop *loop,
     self->fd = fd;
   loop_event_loop_leave (loop);
   if (!is_watched)
-    return NULL;
+    return FALSE;
 
   loop_event_loop_trace (loop, self->parent_instance.node.id);
-  g_set_object (&self->socket, socket);
   self->is_loop_ref_held = TRUE;
+  g_object_ref (self);
 
-  /* One reference for the loop, one for the caller. */
-  return g_object_ref (g_steal_pointer (&self));
+  return TRUE;
+}
+
+/*
+ * loop_socket_transport_new:
+ * @fd: a connected, non-blocking socket
+ * @socket: (nullable): the GSocket that owns @fd, if there is one
+ * @peer: (nullable): the address of the peer
+ *
+ * Makes a transport: see loop_socket_transport_attach().
+ */
+LoopSocketTransport *
+loop_socket_transport_new (LoopEventLoop *loop,
+                           int fd,
+                           GSocket *socket,
+                           const struct sockaddr *peer,
+                           socklen_t peer_length,
+                           GObject *protocol,
+                           GError **error)
+{
+  g_autoptr (LoopSocketTransport) self = g_object_new (LOOP_TYPE_SOCKET_TRANSPORT, NULL);
+
+  if (peer_length > 0)
+    {
+      self->peer = g_memdup2 (peer, peer_length);
+      self->peer_length = peer_length;
+    }
+
+  if (!loop_socket_transport_attach (self, loop, fd, protocol, error))
+    return NULL;
+
+  g_set_object (&self->socket, socket);
+
+  return g_steal_pointer (&self);
 }
 
 static void

@@ -14,6 +14,7 @@
 #include <libloop/loop-async-generator.h>
 #include <libloop/loop-barrier.h>
 #include <libloop/loop-condition.h>
+#include <libloop/loop-connect-pipe.h>
 #include <libloop/loop-connection-options.h>
 #include <libloop/loop-connector.h>
 #include <libloop/loop-coroutine.h>

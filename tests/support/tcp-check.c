@@ -653,7 +653,7 @@ sink_run (gpointer data)
   g_autofree guint8 *buffer = g_malloc (65536);
   gssize n;
 
-  while ((n = recv (self->fd, buffer, 65536, 0)) > 0)
+  while ((n = read (self->fd, buffer, 65536)) > 0)
     {
       g_checksum_update (self->checksum, buffer, n);
       self->length += (gsize) n;

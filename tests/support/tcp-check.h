@@ -98,7 +98,7 @@ gboolean tcp_raw_is_eof (int fd);
 void tcp_raw_close (Tcp *self, int fd);
 void tcp_raw_reset (Tcp *self, int fd);
 
-/* Reads a plain socket to its end in another thread. */
+/* Reads a plain socket or pipe to its end in another thread. */
 typedef struct _TcpSink TcpSink;
 TcpSink *tcp_sink_new (int fd);
 char *tcp_sink_finish (TcpSink *self, gsize *length, int *last_errno);

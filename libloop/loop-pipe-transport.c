@@ -16,25 +16,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/*
- * A transport on one end of a pipe, or on what is used like one: a terminal, or a socket of
- * which only one direction is wanted. All but the system calls is as with sockets.
- */
-struct _LoopPipeTransport
-{
-  LoopSocketTransport parent_instance;
-
-  LoopPipeEnd end;
-  gboolean is_peer_watched;
-
-  /* Under the mutex. */
-  GList link;
-  pid_t pid;
-  dev_t device;
-  ino_t inode;
-  gboolean was_blocking; /* it is to be so again in the end */
-};
-
 G_DEFINE_FINAL_TYPE (LoopPipeTransport, loop_pipe_transport, LOOP_TYPE_SOCKET_TRANSPORT)
 
 /* All that are open, of all loops. */
@@ -172,7 +153,8 @@ pipe_hung_up (LoopSocketTransport *self)
 {
   struct pollfd event = { .fd = self->fd, .events = POLLRDHUP };
 
-  if (poll (&event, 1, 0) < 0)
+  /* A write that has failed will end it, and says why. */
+  if (self->write_error != NULL || poll (&event, 1, 0) < 0)
     return;
 
   if (event.revents == 0)

@@ -49,6 +49,9 @@ typedef struct _LoopTransport LoopTransport;
 typedef struct _LoopConnectionOptions LoopConnectionOptions;
 typedef struct _LoopServerOptions LoopServerOptions;
 typedef struct _LoopServer LoopServer;
+typedef struct _LoopSubprocessOptions LoopSubprocessOptions;
+typedef struct _LoopSubprocessProtocol LoopSubprocessProtocol;
+typedef struct _LoopSubprocessTransport LoopSubprocessTransport;
 typedef struct _LoopInspector LoopInspector;
 
 /**

@@ -41,6 +41,11 @@
 #include <libloop/loop-shield.h>
 #include <libloop/loop-signal-watcher.h>
 #include <libloop/loop-sleep.h>
+#include <libloop/loop-subprocess-options.h>
+#include <libloop/loop-subprocess-protocol.h>
+#include <libloop/loop-subprocess-result.h>
+#include <libloop/loop-subprocess-transport.h>
+#include <libloop/loop-subprocess.h>
 #include <libloop/loop-task-group.h>
 #include <libloop/loop-task.h>
 #include <libloop/loop-timeout.h>

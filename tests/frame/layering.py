@@ -27,7 +27,7 @@ ROOMS = [
         sleep timeout async-generator event-loop-future event-loop-task
     """),
     ("transports", """
-        protocol buffered-protocol datagram-protocol subprocess-protocol base-transport transport
+        protocol buffered-protocol datagram-protocol subprocess-protocol subprocess-protocol-vtable base-transport transport
         protocol-vtable socket-transport socket-transport-write datagram-transport pipe-transport
         write-buffer read-buffer
     """),
@@ -41,8 +41,9 @@ ROOMS = [
     """),
     ("offload", """
         executor executor-job executor-worker job-queue thread-pool thread-pool-executor process-pool-executor
-        process process-frame process-function process-pool process-worker zygote zygote-main child-watcher subprocess
-        subprocess-transport event-loop-executor event-loop-subprocess
+        process process-frame process-function process-pool process-worker zygote zygote-main child-watcher
+        subprocess subprocess-transport event-loop-executor event-loop-subprocess child child-spawn subprocess-
+        options subprocess-options-lists subprocess-pipe subprocess-result communicate
     """),
     ("inspection", """
         inspector inspector-socket inspector-auth inspector-clients inspector-rpc inspector-list inspector-state

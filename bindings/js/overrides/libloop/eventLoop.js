@@ -130,10 +130,27 @@ function extendEventLoop ()
       return native.create_server.call (this, hosts, port, options, guarded (factory, [], this, null));
     },
 
+    ...Object.fromEntries (['connect_read_pipe', 'connect_write_pipe'].map (name => [name, function (fd, factory) {
+      return native[name].call (this, fd, guarded (factory, [], this, null));
+    }])),
+
+    ...Object.fromEntries (['subprocess_exec', 'subprocess_shell'].map (name => [name, function (command, options, factory) {
+      return native[name].call (this, command, options, guarded (factory, [], this, null));
+    }])),
+
     run_in_executor: refuseThread,
   }));
 
   const { new_for_context: newForContext } = Loop.EventLoop;
+  // The code, or null while the process runs.
+  extend (Loop.SubprocessTransport, native => ({
+    get_returncode ()
+    {
+      const [hasExited, returncode] = native.get_returncode.call (this);
+
+      return hasExited ? returncode : null;
+    },
+  }));
 
   Loop.EventLoop.new = () => new Loop.EventLoop ();
   Loop.EventLoop.new_for_context = context => Object.assign (newForContext (context), DEFERRING);

@@ -43,7 +43,7 @@ function guardProtocols ()
   const classInit = GObject.Object._classInit;
 
   GObject.Object._classInit = function (klass) {
-    const isProtocol = klass[GObject.interfaces]?.includes (Loop.Protocol);
+    const isProtocol = klass[GObject.interfaces]?.some (i => i === Loop.Protocol || i === Loop.SubprocessProtocol);
     const own = Object.entries (Object.getOwnPropertyDescriptors (klass.prototype))
       .filter (([name, { value }]) => isProtocol && name.startsWith ('vfunc_') && typeof value === 'function');
 

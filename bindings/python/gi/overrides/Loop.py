@@ -11,6 +11,7 @@ import contextvars
 import functools
 import inspect
 import math
+import os
 import signal
 import traceback
 import weakref
@@ -24,6 +25,7 @@ from . import _loop_executors, _loop_sync
 from ._loop_calls import Call, WatchCall, get_name, report
 from ._loop_signals import guards_callbacks, handling_signals, leave_sigint_alone
 from ._loop_values import call, from_value, to_error, to_exception, to_value
+from ._loop_subprocess import to_arguments, to_options
 from ._loop_sync import get_running_loop
 
 Loop = get_introspection_module("Loop")
@@ -99,16 +101,16 @@ def _drop_defaults(options):
     return {key: value for key, value in options.items() if value is not None}
 
 
-def _guard_factory(factory):
+def _guard_factory(factory, kind=Loop.Protocol, loop=None):
     def make():
         try:
             protocol = factory()
-            if not isinstance(protocol, Loop.Protocol):
-                raise TypeError(f"a protocol factory is to return a Loop.Protocol, not {protocol!r}")
+            if not isinstance(protocol, kind):
+                raise TypeError(f"a protocol factory is to return a Loop.{kind.__name__}, not {protocol!r}")
             return protocol
         except BaseException as exception:
             # The library tells of it, in an error of its own.
-            Loop.EventLoop.get_running()._factory_exception = exception
+            (loop or Loop.EventLoop.get_running())._factory_exception = exception
             return None
 
     if not callable(factory):
@@ -321,6 +323,11 @@ class EventLoop(Loop.EventLoop):
         options = Loop.ConnectionOptions(sock=_to_gsocket(sock), local_addr=local_addr, **_drop_defaults(options))
         connecting = super().create_connection(host, port or 0, options, _guard_factory(protocol_factory))
 
+        return self._connect(connecting)
+
+    def _connect(self, connecting):
+        """A task that gives (transport, protocol)."""
+
         async def connect():
             try:
                 transport = await connecting
@@ -336,6 +343,45 @@ class EventLoop(Loop.EventLoop):
                 del exception
 
         return self.create_task(connect())
+
+    def _connect_pipe(self, connect, protocol_factory, pipe):
+        fd = pipe if isinstance(pipe, int) else os.dup(pipe.fileno())
+        connecting = connect(fd, _guard_factory(protocol_factory, loop=self))
+
+        def hand_over(future):
+            if future.cancelled() or future.exception() is None:
+                pipe.close()
+            else:
+                os.close(fd)
+
+        if fd is not pipe:
+            connecting.add_done_callback(hand_over)
+        return self._connect(connecting)
+
+    def connect_read_pipe(self, protocol_factory, pipe):
+        """A task that gives (transport, protocol). A file that is given is closed, and its descriptor is the transport's,
+        as one is that is given by its number.
+        """
+        return self._connect_pipe(super().connect_read_pipe, protocol_factory, pipe)
+
+    def connect_write_pipe(self, protocol_factory, pipe):
+        """As connect_read_pipe()."""
+        return self._connect_pipe(super().connect_write_pipe, protocol_factory, pipe)
+
+    def subprocess_exec(self, protocol_factory, *args, **options):
+        """A task that gives (transport, protocol). ``options``: those of subprocess.Popen."""
+        factory = _guard_factory(protocol_factory, Loop.SubprocessProtocol, self)
+        return self._connect(super().subprocess_exec(to_arguments(args), to_options(**options), factory))
+
+    def subprocess_shell(self, protocol_factory, cmd, **options):
+        """As subprocess_exec()."""
+        factory = _guard_factory(protocol_factory, Loop.SubprocessProtocol, self)
+        return self._connect(super().subprocess_shell(os.fsdecode(cmd), to_options(**options), factory))
+
+    def subprocess_communicate(self, *args, input=None, **options):
+        """A future that gives an object with returncode, stdout and stderr."""
+        input = None if input is None else GLib.Bytes(input)
+        return super().subprocess_communicate(to_arguments(args), to_options(**options), input)
 
 
 EventLoop = override(EventLoop)
@@ -684,6 +730,71 @@ class Protocol(GObject.Object, Loop.Protocol):
         return bool(self._guard_reading(self.eof_received))
 
 
+@_export
+class SubprocessProtocol(GObject.Object, Loop.SubprocessProtocol):
+    """Has asyncio's methods: connection_made(transport), pipe_data_received(fd, data), pipe_connection_lost(fd, exception),
+    process_exited(), pause_writing(), resume_writing(), connection_lost(exception).
+    """
+
+    __gtype_name__ = "LoopPythonSubprocessProtocol"
+    __module__ = "gi.repository.Loop"
+
+    _transport = staticmethod(lambda: None)
+    _attach, _detach, _guard = Protocol._attach, Protocol._detach, Protocol._guard
+
+    def __new__(cls, *args, **kwargs):
+        self = super().__new__(cls)
+        GObject.Object.__init__(self)
+        return self
+
+    def __init__(self):
+        pass
+
+    def connection_made(self, transport):
+        pass
+
+    def connection_lost(self, exc):
+        pass
+
+    def pause_writing(self):
+        pass
+
+    def resume_writing(self):
+        pass
+
+    def pipe_data_received(self, fd, data):
+        pass
+
+    def pipe_connection_lost(self, fd, exc):
+        pass
+
+    def process_exited(self):
+        pass
+
+    def do_connection_made(self, transport):
+        self._attach(transport)
+        self._guard(self.connection_made, transport)
+
+    def do_connection_lost(self, exception):
+        self._guard(self.connection_lost, exception and to_exception(exception))
+        self._detach()
+
+    def do_pause_writing(self):
+        self._guard(self.pause_writing)
+
+    def do_resume_writing(self):
+        self._guard(self.resume_writing)
+
+    def do_pipe_data_received(self, fd, data, length):
+        self._guard(self.pipe_data_received, fd, data)
+
+    def do_pipe_connection_lost(self, fd, exception):
+        self._guard(self.pipe_connection_lost, fd, exception and to_exception(exception))
+
+    def do_process_exited(self):
+        self._guard(self.process_exited)
+
+
 class Transport(Loop.Transport):
     def write(self, data):
         super().write(data if isinstance(data, bytes) else bytes(memoryview(data)))
@@ -730,3 +841,54 @@ class Server(Loop.Server):
 
 Server = override(Server)
 __all__.append("Server")
+
+
+def _signalling(function, *args):
+    try:
+        function(*args)
+    except GLib.Error as error:
+        if error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.NOT_FOUND):
+            raise ProcessLookupError(error.message) from None
+        raise
+
+
+class SubprocessTransport(Loop.SubprocessTransport):
+    def get_returncode(self):
+        has_exited, returncode = super().get_returncode()
+        return returncode if has_exited else None
+
+    def send_signal(self, signal):
+        _signalling(super().send_signal, signal)
+
+    def terminate(self):
+        _signalling(super().terminate)
+
+    def kill(self):
+        _signalling(super().kill)
+
+    def set_protocol(self, protocol):
+        previous = self.get_protocol()
+        if isinstance(previous, SubprocessProtocol):
+            previous._detach()
+        if isinstance(protocol, SubprocessProtocol):
+            protocol._attach(self)
+        super().set_protocol(protocol)
+
+
+class SubprocessResult(Loop.SubprocessResult):
+    returncode = property(Loop.SubprocessResult.get_returncode)
+
+    @property
+    def stdout(self):
+        data = self.get_stdout()
+        return None if data is None else data.get_data() or b""
+
+    @property
+    def stderr(self):
+        data = self.get_stderr()
+        return None if data is None else data.get_data() or b""
+
+
+SubprocessTransport = override(SubprocessTransport)
+SubprocessResult = override(SubprocessResult)
+__all__ += ["SubprocessTransport", "SubprocessResult"]

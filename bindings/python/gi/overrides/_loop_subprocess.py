@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The keyword arguments of subprocess.Popen, as options of libloop."""
+
+import grp
+import os
+import pwd
+
+from ..module import get_introspection_module
+
+Loop = get_introspection_module("Loop")
+
+
+def to_arguments(args):
+    if not args:
+        raise TypeError("a program was expected")
+    return [os.fsdecode(arg) for arg in args]
+
+
+def _to_fd(file):
+    if file is None:
+        return Loop.SUBPROCESS_INHERIT
+    return file if isinstance(file, int) else file.fileno()
+
+
+def _to_gid(group):
+    return grp.getgrnam(group).gr_gid if isinstance(group, str) else group
+
+
+def to_options(*, stdin=-1, stdout=-1, stderr=-1, pass_fds=(), user=None, group=None, extra_groups=None, **others):
+    """subprocess.PIPE, STDOUT and DEVNULL have the numbers that they have in the library."""
+    options = Loop.SubprocessOptions(stdin=_to_fd(stdin), stdout=_to_fd(stdout), stderr=_to_fd(stderr))
+    options.set_pass_fds(list(pass_fds))
+    if user is not None:
+        options.set_uid(pwd.getpwnam(user).pw_uid if isinstance(user, str) else user)
+    if group is not None:
+        options.set_gid(_to_gid(group))
+    if extra_groups is not None:
+        options.set_extra_groups([_to_gid(extra) for extra in extra_groups])
+    for name, value in others.items():
+        if name not in ("executable", "cwd", "env", "close_fds", "restore_signals", "start_new_session",
+                        "process_group", "umask"):
+            raise TypeError(f"unexpected keyword argument {name!r}")
+        if value is None:
+            continue
+        if name == "env":
+            value = [f"{os.fsdecode(key)}={os.fsdecode(text)}" for key, text in value.items()]
+        elif name in ("executable", "cwd"):
+            value = os.fsdecode(value)
+        getattr(options, "set_" + name)(value)
+    return options

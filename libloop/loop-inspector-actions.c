@@ -6,7 +6,10 @@
 
 #include "loop-future-private.h"
 #include "loop-server-private.h"
+#include "loop-subprocess-transport-private.h"
 #include "loop-transport-private.h"
+
+#include <signal.h>
 
 /*
  * What a client may have a loop do. An action is posted to the loop's thread, and its
@@ -40,6 +43,7 @@ struct _Action
   guint64 id;
   char *message; /* or NULL */
   gboolean enabled;
+  gint32 signum;
   double seconds;
 
   int is_done;
@@ -252,6 +256,25 @@ perform_abort_transport (Action *self)
 }
 
 static void
+perform_signal_subprocess (Action *self)
+{
+  g_autoptr (LoopSubprocessTransport) process =
+      find_object (self->loop, LOOP_REGISTRY_SUBPROCESSES, G_STRUCT_OFFSET (LoopSubprocessTransport, node), self->id);
+
+  if (process == NULL)
+    fail_not_found (self, "subprocess");
+  else
+    loop_subprocess_transport_send_signal (process, self->signum, &self->error);
+}
+
+static void
+perform_kill_subprocess (Action *self)
+{
+  self->signum = SIGKILL;
+  perform_signal_subprocess (self);
+}
+
+static void
 perform_set_debug (Action *self)
 {
   loop_event_loop_set_debug (self->loop, self->enabled);
@@ -276,6 +299,8 @@ static const ActionType action_types[] = {
   { "StartServer", perform_start_server },
   { "CloseTransport", perform_close_transport },
   { "AbortTransport", perform_abort_transport },
+  { "KillSubprocess", perform_kill_subprocess },
+  { "SignalSubprocess", perform_signal_subprocess },
   { "SetDebug", perform_set_debug },
   { "SetSlowCallbackDuration", perform_set_slow_callback_duration },
   { "Stop", perform_stop },
@@ -416,6 +441,8 @@ parse_arguments (Action *self, GVariant *parameters, GError **error)
     g_variant_get (parameters, "(t)", &self->id);
   else if (g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(ts)")))
     g_variant_get (parameters, "(ts)", &self->id, &self->message);
+  else if (g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(ti)")))
+    g_variant_get (parameters, "(ti)", &self->id, &self->signum);
   else if (g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(b)")))
     g_variant_get (parameters, "(b)", &self->enabled);
   else if (g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(d)")))

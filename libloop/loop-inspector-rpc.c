@@ -41,20 +41,22 @@ static const char introspection_xml[] =
   "    <method name='" name "'>" in "<arg name='outcome' type='s' direction='out'/>"                                   \
   "<arg name='state' type='a{sv}' direction='out'/></method>"
 #define ID_ARGUMENT "<arg name='id' type='t' direction='in'/>"
-    CONTROL_METHOD ("Cancel", ID_ARGUMENT)
-        CONTROL_METHOD ("CancelWithMessage", ID_ARGUMENT "<arg name='message' type='s' direction='in'/>")
-            CONTROL_METHOD ("CloseServer", ID_ARGUMENT) CONTROL_METHOD ("StartServer", ID_ARGUMENT)
-                CONTROL_METHOD ("CloseTransport", ID_ARGUMENT) CONTROL_METHOD ("AbortTransport", ID_ARGUMENT)
-                    CONTROL_METHOD ("SetDebug", "<arg name='enabled' type='b' direction='in'/>")
-                        CONTROL_METHOD ("SetSlowCallbackDuration", "<arg name='seconds' type='d' direction='in'/>")
-                            CONTROL_METHOD (
-                                "Stop",
-                                "") "  </interface>"
-                                    /* What a bus would answer, for clients that take their peer for one. */
-                                    "  <interface name='org.freedesktop.DBus'>"
-                                    "    <method name='Hello'><arg name='name' type='s' direction='out'/></method>"
-                                    "  </interface>"
-                                    "</node>";
+    CONTROL_METHOD ("Cancel", ID_ARGUMENT) CONTROL_METHOD ("CancelWithMessage",
+                                                           ID_ARGUMENT "<arg name='message' type='s' direction='in'/>")
+        CONTROL_METHOD ("CloseServer", ID_ARGUMENT) CONTROL_METHOD ("StartServer", ID_ARGUMENT)
+            CONTROL_METHOD ("CloseTransport", ID_ARGUMENT) CONTROL_METHOD ("AbortTransport", ID_ARGUMENT)
+                CONTROL_METHOD ("KillSubprocess", ID_ARGUMENT)
+                    CONTROL_METHOD ("SignalSubprocess", ID_ARGUMENT "<arg name='signum' type='i' direction='in'/>")
+                        CONTROL_METHOD ("SetDebug", "<arg name='enabled' type='b' direction='in'/>")
+                            CONTROL_METHOD ("SetSlowCallbackDuration", "<arg name='seconds' type='d' direction='in'/>")
+                                CONTROL_METHOD (
+                                    "Stop",
+                                    "") "  </interface>"
+                                        /* What a bus would answer, for clients that take their peer for one. */
+                                        "  <interface name='org.freedesktop.DBus'>"
+                                        "    <method name='Hello'><arg name='name' type='s' direction='out'/></method>"
+                                        "  </interface>"
+                                        "</node>";
 
 static GDBusNodeInfo *
 get_node_info (void)

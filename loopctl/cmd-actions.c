@@ -7,7 +7,7 @@
 #include "outcome.h"
 #include "words.h"
 
-/* cancel, close_server, start_serving, close, abort and stop. */
+/* cancel, close_server, start_serving, close, abort, kill, send_signal and stop. */
 
 static const char *
 get_method (const char *command)
@@ -17,10 +17,8 @@ get_method (const char *command)
     const char *command;
     const char *method;
   } methods[] = {
-    { "close_server", "CloseServer" },
-    { "start_serving", "StartServer" },
-    { "close", "CloseTransport" },
-    { "abort", "AbortTransport" },
+    { "close_server", "CloseServer" }, { "start_serving", "StartServer" }, { "close", "CloseTransport" },
+    { "abort", "AbortTransport" },     { "kill", "KillSubprocess" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (methods); i++)
@@ -54,6 +52,18 @@ ctl_run_cancel (CtlSession *session, const CtlCommand *command, CtlArguments *ar
     return ctl_outcome_call (session, "Cancel", g_variant_new ("(t)", id), error);
 
   return ctl_outcome_call (session, "CancelWithMessage", g_variant_new ("(ts)", id, message), error);
+}
+
+gboolean
+ctl_run_send_signal (CtlSession *session, const CtlCommand *command, CtlArguments *arguments, GError **error)
+{
+  guint64 id;
+  guint64 signum;
+
+  return ctl_words_parse_id (ctl_arguments_get (arguments, 0), &id, error) &&
+         ctl_words_parse_id (ctl_arguments_get (arguments, 1), &signum, error) &&
+         ctl_outcome_call (session, "SignalSubprocess", g_variant_new ("(ti)", id, (gint32) MIN (signum, G_MAXINT32)),
+                           error);
 }
 
 /* When the loop stops the program may end, and be gone before it has answered. */

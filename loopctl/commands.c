@@ -139,6 +139,15 @@ const CtlCommand ctl_commands[] = {
       .run = ctl_run_view,
   },
   {
+      .name = "subprocesses",
+      .synopsis = "[OPTION…]",
+      .summary = N_ ("list the processes that the loop has started"),
+      .help = VIEW_HELP,
+      .flags = CTL_COMMAND_VIEW,
+      .columns = ctl_columns_subprocesses,
+      .run = ctl_run_view,
+  },
+  {
       .name = "signals",
       .synopsis = "[OPTION…]",
       .summary = N_ ("list the signals that are handled"),
@@ -212,6 +221,22 @@ const CtlCommand ctl_commands[] = {
       .max_words = 1,
       .complete = { CTL_COMPLETE_TRANSPORT },
       .run = ctl_run_id_action,
+  },
+  {
+      .name = "kill",
+      .synopsis = "ID",
+      .summary = N_ ("kill a process that the loop has started"),
+      .min_words = 1,
+      .max_words = 1,
+      .run = ctl_run_id_action,
+  },
+  {
+      .name = "send_signal",
+      .synopsis = "ID SIGNAL",
+      .summary = N_ ("send a signal, by its number, to a process that the loop has started"),
+      .min_words = 2,
+      .max_words = 2,
+      .run = ctl_run_send_signal,
   },
   {
       .name = "debug",

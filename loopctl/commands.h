@@ -19,6 +19,7 @@ CTL_DECLARE_COMMAND (ctl_run_loop)
 CTL_DECLARE_COMMAND (ctl_run_metrics)
 CTL_DECLARE_COMMAND (ctl_run_cancel)
 CTL_DECLARE_COMMAND (ctl_run_id_action)
+CTL_DECLARE_COMMAND (ctl_run_send_signal)
 CTL_DECLARE_COMMAND (ctl_run_stop)
 CTL_DECLARE_COMMAND (ctl_run_debug)
 CTL_DECLARE_COMMAND (ctl_run_slow_callback_duration)
@@ -47,6 +48,7 @@ extern const char *const ctl_columns_fibers[];
 extern const char *const ctl_columns_executors[];
 extern const char *const ctl_columns_workers[];
 extern const char *const ctl_columns_jobs[];
+extern const char *const ctl_columns_subprocesses[];
 extern const char *const ctl_columns_signals[];
 
 G_END_DECLS

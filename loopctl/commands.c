@@ -142,7 +142,8 @@ const CtlCommand ctl_commands[] = {
       .name = "subprocesses",
       .synopsis = "[OPTION…]",
       .summary = N_ ("list the processes that the loop has started"),
-      .help = VIEW_HELP,
+      .help = N_ (
+          "“returncode” is negative when a signal has ended the process; “pipes” are those of its descriptors that are open."),
       .flags = CTL_COMMAND_VIEW,
       .columns = ctl_columns_subprocesses,
       .run = ctl_run_view,

@@ -41,9 +41,9 @@ ROOMS = [
     """),
     ("offload", """
         executor executor-job executor-worker job-queue thread-pool thread-pool-executor process-pool-executor
-        process process-frame process-function process-pool process-worker zygote zygote-main child-watcher
-        subprocess subprocess-transport event-loop-executor event-loop-subprocess child child-spawn subprocess-
-        options subprocess-options-lists subprocess-pipe subprocess-result communicate
+        process process-frame process-function process-pool process-worker zygote zygote-main
+        child child-spawn child-watcher communicate subprocess subprocess-options subprocess-options-lists
+        subprocess-pipe subprocess-result subprocess-transport event-loop-executor event-loop-subprocess
     """),
     ("inspection", """
         inspector inspector-socket inspector-auth inspector-clients inspector-rpc inspector-list inspector-state

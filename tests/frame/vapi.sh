@@ -13,6 +13,9 @@ not_called='_get_type$|_ref$|_unref$|^loop_protocol_new$'
 # What a program adds to the inspector are functions of GDBus in C.
 not_called+='|^loop_inspector_add_interface$'
 
+# Processes and pipes: their tests in Vala are still to come.
+not_called+='|^loop_subprocess_|^loop_event_loop_(subprocess|connect_(read|write)_pipe)'
+
 exported ()
 {
   nm -D --defined-only "$LOOP_BUILDDIR/libloop/.libs/libloop-1.so" | awk '$3 ~ /^loop_/ { print $3 }'

@@ -219,12 +219,9 @@ open_socket (ServerCreation *self, LoopResolvedAddress *address, GError **error)
       return FALSE;
     }
 
-  socket = g_socket_new_from_fd (fd, error);
+  socket = loop_socket_wrap (fd, error);
   if (socket == NULL)
-    {
-      close (fd);
-      return FALSE;
-    }
+    return FALSE;
   g_socket_set_blocking (socket, FALSE);
 
   return loop_server_add_socket (self->server, socket, error);

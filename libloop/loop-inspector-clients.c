@@ -4,6 +4,8 @@
 
 #include "loop-inspector-private.h"
 
+#include "loop-socket-private.h"
+
 #include <errno.h>
 #include <glib-unix.h>
 #include <sys/socket.h>
@@ -143,14 +145,13 @@ static void
 serve_client (LoopInspector *self, int fd)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GSocket) socket = g_socket_new_from_fd (fd, &error);
+  g_autoptr (GSocket) socket = loop_socket_wrap (fd, &error);
   g_autoptr (GSocketConnection) stream = NULL;
   g_autoptr (GDBusConnection) connection = NULL;
   ClientBacklog *backlog;
 
   if (socket == NULL)
     {
-      close (fd);
       g_debug ("A client of the inspector could not be served: %s", error->message);
       return;
     }

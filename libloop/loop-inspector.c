@@ -6,6 +6,7 @@
 
 #include "loop-fiber.h"
 #include "loop-fork-private.h"
+#include "loop-socket-private.h"
 
 #include <sys/auxv.h>
 #include <sys/prctl.h>
@@ -136,12 +137,9 @@ register_types (void)
 
   /* The types of the streams are not public. */
   close (fds[1]);
-  socket = g_socket_new_from_fd (fds[0], NULL);
+  socket = loop_socket_wrap (fds[0], NULL);
   if (socket == NULL)
-    {
-      close (fds[0]);
-      return;
-    }
+    return;
 
   stream = g_socket_connection_factory_create_connection (socket);
   g_io_stream_get_input_stream (G_IO_STREAM (stream));

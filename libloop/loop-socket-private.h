@@ -10,6 +10,8 @@ G_BEGIN_DECLS
 G_GNUC_INTERNAL
 int loop_socket_new (int family, int proto, GError **error);
 G_GNUC_INTERNAL
+GSocket *loop_socket_wrap (int fd, GError **error);
+G_GNUC_INTERNAL
 gboolean loop_socket_check_stream (GSocket *socket, GError **error);
 G_GNUC_INTERNAL
 void loop_socket_set_nodelay (int fd);

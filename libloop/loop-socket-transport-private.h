@@ -67,6 +67,7 @@ struct _LoopSocketTransport
   guint is_write_paused : 1;
   guint is_loop_ref_held : 1;
   guint has_warned : 1;
+  guint is_socket_broken : 1; /* and only there to close the descriptor */
 };
 
 G_GNUC_INTERNAL

@@ -78,7 +78,9 @@ close_descriptor (LoopSocketTransport *self)
   self->fd = -1;
   loop_event_loop_leave (loop);
 
-  if (self->socket != NULL)
+  if (self->is_socket_broken)
+    g_clear_object (&self->socket);
+  else if (self->socket != NULL)
     g_socket_close (self->socket, NULL);
   else if (fd >= 0 && self->file != NULL)
     self->file->close (self, fd);
@@ -375,12 +377,14 @@ ensure_socket (LoopSocketTransport *self)
 {
   if (self->socket == NULL && self->fd >= 0)
     {
-      self->socket = g_socket_new_from_fd (self->fd, NULL);
-      if (self->socket != NULL)
+      /* Should that fail, the object is kept, for it closes the descriptor when it is freed: see loop_socket_wrap(). */
+      self->socket = g_object_new (G_TYPE_SOCKET, "fd", self->fd, NULL);
+      self->is_socket_broken = !g_initable_init (G_INITABLE (self->socket), NULL, NULL);
+      if (!self->is_socket_broken)
         g_socket_set_blocking (self->socket, FALSE);
     }
 
-  return self->socket;
+  return self->is_socket_broken ? NULL : self->socket;
 }
 
 static gboolean

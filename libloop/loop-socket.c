@@ -21,6 +21,16 @@ loop_socket_new (int family, int proto, GError **error)
   return fd;
 }
 
+/*
+ * Makes a GSocket that owns @fd. When it cannot be made, @fd is closed as well: GLib says that this is left to the
+ * caller, but the object that it drops has closed it, and the number may be another file's by then.
+ */
+GSocket *
+loop_socket_wrap (int fd, GError **error)
+{
+  return g_socket_new_from_fd (fd, error);
+}
+
 gboolean
 loop_socket_check_stream (GSocket *socket, GError **error)
 {

@@ -22,7 +22,7 @@
 typedef struct
 {
   gatomicrefcount ref_count;
-  LoopIncoming *incoming;
+  LoopIncoming *incoming; /* until a thread has taken the job, or it is known that none will: atomic */
   char *host;
   char service[8];
   struct addrinfo hints;
@@ -58,7 +58,7 @@ lookup_job_unref (gpointer data)
 
   if (self->addresses != NULL)
     freeaddrinfo (self->addresses);
-  loop_incoming_unref (self->incoming);
+  g_clear_pointer (&self->incoming, loop_incoming_unref);
   g_free (self->host);
   g_free (self);
 }
@@ -179,7 +179,13 @@ static void
 look_up_in_thread (gpointer data, gpointer user_data)
 {
   LookupJob *self = data;
-  LoopIncoming *incoming = loop_incoming_ref (self->incoming);
+  LoopIncoming *incoming = g_atomic_pointer_exchange (&self->incoming, NULL);
+
+  if (incoming == NULL)
+    {
+      lookup_job_unref (self);
+      return;
+    }
 
   self->status = getaddrinfo (self->host, self->service, &self->hints, &self->addresses);
   self->saved_errno = errno;
@@ -220,8 +226,14 @@ start_job (LoopEventLoop *loop, LoopFuture *future, const char *host, const char
 
   if (!g_thread_pool_push (get_thread_pool (), lookup_job_ref (job), &error))
     {
-      /* No thread could be started. GLib keeps the job in its queue; should one come up
-       * later after all, the job finds that nobody waits for it. */
+      /* No thread could be started. GLib keeps the job in its queue, perhaps for ever: it must not keep the loop's
+       * descriptor. If an earlier thread has taken it meanwhile, all is well. */
+      LoopIncoming *incoming = g_atomic_pointer_exchange (&job->incoming, NULL);
+
+      if (incoming == NULL)
+        return;
+
+      loop_incoming_unref (incoming);
       loop_future_fail (future, g_error_copy (error));
       lookup_job_forget_future (job);
       lookup_job_unref (job);

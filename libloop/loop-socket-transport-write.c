@@ -78,6 +78,14 @@ send_now (LoopSocketTransport *self, gconstpointer data, gsize length)
   return check_sent (self, n);
 }
 
+/* A peer that is never told of the end would wait for it for ever. */
+static void
+send_eof (LoopSocketTransport *self)
+{
+  if (shutdown (self->fd, SHUT_WR) < 0)
+    loop_socket_transport_fail_write (self, errno);
+}
+
 static void
 finish_writing (LoopSocketTransport *self)
 {
@@ -90,7 +98,7 @@ finish_writing (LoopSocketTransport *self)
     }
   else if (self->is_eof_due)
     {
-      shutdown (self->fd, SHUT_WR);
+      send_eof (self);
     }
 }
 
@@ -235,7 +243,7 @@ loop_socket_transport_write_eof (LoopTransport *transport)
   self->is_unwritable = TRUE;
   loop_socket_transport_set_shown (self, &self->is_eof_due, TRUE);
   if (self->buffer.size == 0)
-    shutdown (self->fd, SHUT_WR);
+    send_eof (self);
 }
 
 static gboolean

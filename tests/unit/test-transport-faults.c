@@ -9,13 +9,14 @@
 #include <sys/socket.h>
 
 /*
- * A kernel that does what it may and seldom does. The recv(), send(), sendmsg() and epoll_ctl() of this
- * program stand before the real ones.
+ * A kernel that does what it may and seldom does. The recv(), send(), sendmsg(), shutdown() and epoll_ctl() of
+ * this program stand before the real ones.
  */
 
 typedef ssize_t (*Recv) (int fd, void *data, size_t length, int flags);
 typedef ssize_t (*Send) (int fd, const void *data, size_t length, int flags);
 typedef ssize_t (*SendMsg) (int fd, const struct msghdr *message, int flags);
+typedef int (*Shutdown) (int fd, int how);
 typedef int (*EpollCtl) (int epoll_fd, int operation, int fd, struct epoll_event *event);
 
 static struct
@@ -24,6 +25,7 @@ static struct
   int errno_every_other;
   int recv_errno; /* of the next call */
   int send_errno;
+  int shutdown_errno;
   int epoll_errno; /* of all calls for epoll_victim; -1: for any */
   int epoll_victim;
   guint n_full_reads; /* this many calls fill the buffer; all later ones find the end of the file */
@@ -91,6 +93,14 @@ sendmsg (int fd, const struct msghdr *message, int flags)
     return -1;
 
   return real (fd, message, flags);
+}
+
+int
+shutdown (int fd, int how)
+{
+  Shutdown real = (Shutdown) dlsym (RTLD_NEXT, "shutdown");
+
+  return fails (&fault.shutdown_errno) ? -1 : real (fd, how);
 }
 
 int
@@ -231,6 +241,31 @@ START_TEST (test_write_errors)
       tcp_assert_error (peer->error, G_IO_ERROR, (int) g_io_error_from_errno (saved_errno));
       tcp_assert_contains (peer->error->message, g_strerror (saved_errno));
       ck_assert_uint_eq (loop_transport_get_write_buffer_size (peer->transport), 0);
+    }
+}
+END_TEST
+
+/* The end that could not be told: at once, and after what was buffered. */
+START_TEST (test_eof_error)
+{
+  g_auto (Tcp) tcp = tcp_new ();
+
+  for (guint i = 0; i < 2; i++)
+    {
+      int fd;
+      TcpPeer *peer = tcp_raw_pair (&tcp, &fd);
+
+      if (i == 1)
+        {
+          fault.send_errno = EAGAIN;
+          loop_transport_write (peer->transport, (const guint8 *) "x", 1);
+        }
+      fault.shutdown_errno = ENOBUFS;
+      loop_transport_write_eof (peer->transport);
+      ck_assert_uint_eq (peer->n_lost, 0);
+      tcp_run_until (tcp.loop, peer->n_lost == 1);
+      ck_assert_str_eq (peer->events->str, "made lost");
+      tcp_assert_contains (peer->error->message, g_strerror (ENOBUFS));
     }
 }
 END_TEST
@@ -425,6 +460,7 @@ LOOP_TEST_MAIN ("transport-faults",
                 test_not_ready_after_all,
                 test_read_errors,
                 test_write_errors,
+                test_eof_error,
                 test_enough_in_data_received,
                 test_end_inside_data_received,
                 test_write_error_while_closing,

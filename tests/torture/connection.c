@@ -87,6 +87,7 @@ connect_all (Scene *self, const GValue *result, gpointer user_data)
     {
       ScenePeer *client = scene_peer_new (self);
 
+      client->n_expected = 1;
       client->made = client_made;
       client->data = client_data;
       scene_peer_connect (client, i == 0 ? "localhost" : "127.0.0.1", port);

@@ -71,6 +71,7 @@ connect_client (Scene *self, const GValue *result, gpointer user_data)
 {
   ScenePeer *client = scene_peer_new (self);
 
+  client->n_expected = 100;
   client->made = greet;
   client->data = client_data;
   scene_peer_connect (client, "127.0.0.1", scene_get_port (self));

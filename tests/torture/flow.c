@@ -56,6 +56,7 @@ accept_peer (gpointer user_data)
 {
   ScenePeer *self = scene_peer_new (user_data);
 
+  self->n_expected = N_BYTES;
   self->made = accepted;
   self->data = read_slowly;
 

@@ -67,6 +67,7 @@ connect_client (Scene *self, const GValue *result, gpointer user_data)
 {
   ScenePeer *client = scene_peer_new (self);
 
+  client->n_expected = N_ANSWER;
   client->keep_open = TRUE;
   client->made = ask;
   client->eof = answer_ended;

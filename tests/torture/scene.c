@@ -162,6 +162,8 @@ peer_eof (LoopTransport *transport, gpointer user_data)
   ScenePeer *self = user_data;
 
   self->has_eof = TRUE;
+  if (self->n_received < self->n_expected)
+    scene_report (self->scene, "the end came early", NULL);
   if (self->eof != NULL)
     self->eof (self);
 

@@ -37,6 +37,7 @@ struct _ScenePeer
   LoopTransport *transport;
   gsize n_sent;
   gsize n_received;
+  gsize n_expected; /* an end that comes earlier is an error that the user was told of */
   guint n_lost;
   gboolean has_eof;
   gboolean is_echo;

@@ -68,6 +68,7 @@ connect_clients (Scene *self, const GValue *result, gpointer user_data)
     {
       ScenePeer *client = scene_peer_new (self);
 
+      client->n_expected = N_BYTES;
       client->made = client_made;
       client->data = client_data;
       scene_peer_connect (client, "127.0.0.1", port);

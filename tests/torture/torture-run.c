@@ -264,6 +264,8 @@ torture_run (TortureScenario scenario, const TorturePlan *plan, TortureOutcome *
     kill (pid, SIGKILL);
   waitpid (pid, &outcome->status, 0);
   outcome->state = *state;
+  /* One that was killed did not do so. */
+  state->is_armed = FALSE;
 }
 
 /* What the last run has printed. */

@@ -14,7 +14,7 @@ static guint n_paused;
 static guint n_resumed;
 static gsize n_arrived;
 
-/* The kernel is to keep little, so that the transport has to. */
+/* The kernel is to keep little, so that the transport has to. A receiver with less would be probed by the second. */
 static void
 make_small (ScenePeer *self)
 {
@@ -24,7 +24,6 @@ make_small (ScenePeer *self)
     return;
 
   g_socket_set_option (g_value_get_object (&value), SOL_SOCKET, SO_SNDBUF, 2048, NULL);
-  g_socket_set_option (g_value_get_object (&value), SOL_SOCKET, SO_RCVBUF, 2048, NULL);
 }
 
 static void

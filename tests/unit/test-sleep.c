@@ -9,8 +9,8 @@
 START_TEST (test_sleeps)
 {
   g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
-  g_autoptr (LoopFuture) future = loop_sleep (loop, 0.03);
   double begun = loop_event_loop_time (loop);
+  g_autoptr (LoopFuture) future = loop_sleep (loop, 0.03);
 
   ck_assert (!loop_future_done (future));
   ck_assert (loop_event_loop_run_until_complete (loop, future, NULL, NULL));

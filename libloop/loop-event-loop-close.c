@@ -156,8 +156,16 @@ loop_event_loop_close_full (LoopEventLoop *self, GError **error)
   discard_timers (self);
   g_ptr_array_set_size (self->graveyard, 0);
 
-  g_source_destroy (self->source);
-  g_clear_pointer (&self->source, g_source_unref);
+  /* Whoever asks for a lock that nobody will give back waits for ever: the source stays, and so does what it needs. */
+  if (self->is_context_lost)
+    {
+      g_object_ref (self);
+    }
+  else
+    {
+      g_source_destroy (self->source);
+      g_clear_pointer (&self->source, g_source_unref);
+    }
 
   loop_event_loop_enter (self);
   loop_poller_clear (&self->poller);

@@ -96,6 +96,7 @@ leave_to_parent (LoopEventLoop *self)
   /* And a thread that the child does not have runs no loop. */
   if (self->thread != loop_thread_self ())
     {
+      self->is_context_lost = self->thread != NULL || (self->home != NULL && self->home != loop_thread_self ());
       self->thread = self->home = NULL;
       self->current = (LoopCurrent) { NULL };
       self->is_running = self->is_iterating = FALSE;

@@ -111,8 +111,9 @@ struct _LoopEventLoop
     };
     guint16 is_closed_or_debug; /* in one look: debug mode costs nothing while it is off */
   };
-  guint8 is_forked; /* the copy of a parent's loop that a child has, until it is closed */
-  guint8 is_held;   /* its guard, while the process forks */
+  guint8 is_forked;       /* the copy of a parent's loop that a child has, until it is closed */
+  guint8 is_held;         /* its guard, while the process forks */
+  guint8 is_context_lost; /* in the child of a fork, to a thread that may have had the context's lock */
   guint8 is_running;
   guint8 is_stopping;
   guint8 is_iterating; /* run_forever drives the context, not somebody's main loop */

@@ -95,10 +95,7 @@ loop_future_dispose (GObject *object)
   loop_done_callbacks_free (g_steal_pointer (&self->first_callback));
   self->last_callback = NULL;
 
-  /*
-   * The parent's is not called: all that it does, letting go of closures, signal handlers and weak references,
-   * g_object_unref() does itself as soon as this returns, and futures come and go by the million.
-   */
+  G_OBJECT_CLASS (loop_future_parent_class)->dispose (object);
 }
 
 static void

@@ -5,12 +5,12 @@
 #include "loop-pipe-transport-private.h"
 
 #include "loop-fd-watcher-private.h"
+#include "loop-fork-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -21,6 +21,8 @@ G_DEFINE_FINAL_TYPE (LoopPipeTransport, loop_pipe_transport, LOOP_TYPE_SOCKET_TR
 /* All that are open, of all loops. */
 static GList *transports;
 static pthread_mutex_t transports_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+LOOP_FORK_WATCH (LOOP_FORK_PIPES, .mutex = &transports_mutex)
 
 static LoopPipeTransport *
 from_base (LoopSocketTransport *self)

@@ -14,7 +14,6 @@ import math
 import os
 import signal
 import traceback
-import weakref
 
 from gi.overrides import override
 from gi.repository import Gio, GLib, GObject
@@ -23,14 +22,16 @@ from ..module import get_introspection_module
 
 from . import _loop_executors, _loop_sync
 from ._loop_calls import Call, WatchCall, get_name, report
+from ._loop_protocols import Protocol, SubprocessProtocol, change_protocol
 from ._loop_signals import guards_callbacks, handling_signals, leave_sigint_alone
-from ._loop_values import call, from_value, to_error, to_exception, to_value
-from ._loop_subprocess import to_arguments, to_options
+from ._loop_subprocess import SubprocessResult, SubprocessTransport, to_arguments, to_options
 from ._loop_sync import get_running_loop
+from ._loop_values import call, from_value, to_error, to_exception, to_value
 
 Loop = get_introspection_module("Loop")
 
-__all__ = ["ThreadPoolExecutor", *_loop_sync.__all__]
+__all__ = ["ThreadPoolExecutor", "Protocol", "SubprocessProtocol", "SubprocessTransport", "SubprocessResult"]
+__all__ += _loop_sync.__all__
 ThreadPoolExecutor = _loop_executors.ThreadPoolExecutor
 globals().update((name, getattr(_loop_sync, name)) for name in _loop_sync.__all__)
 
@@ -624,175 +625,7 @@ def shield(arg):
     return _keeping(Loop.shield(inner), [inner])
 
 
-# --- Protocols, transports, servers ---------------------------------------------------------------------------------
-
-_VFUNCS = tuple(vfunc.get_name() for vfunc in Loop.Protocol.__info__.get_vfuncs())
-
-
-@_export
-class Protocol(GObject.Object, Loop.Protocol):
-    """A protocol has asyncio's methods: connection_made(transport), data_received(data), eof_received(),
-    pause_writing(), resume_writing(), connection_lost(exception).
-
-    As in asyncio, one that raises in data_received() or eof_received() loses its connection.
-    """
-
-    __gtype_name__ = "LoopPythonProtocol"
-    __module__ = "gi.repository.Loop"
-
-    _transport = staticmethod(lambda: None)
-    _fatal = None
-
-    def __new__(cls, *args, **kwargs):
-        self = super().__new__(cls)
-        GObject.Object.__init__(self)
-        return self
-
-    def __init__(self):
-        # __new__ has done it, since the protocols of asyncio's users do not call this.
-        pass
-
-    def __init_subclass__(cls, **kwargs):
-        super().__init_subclass__(**kwargs)
-        for name in _VFUNCS:
-            # It would take the place of ours, below, in all other protocols as well.
-            if "do_" + name in vars(cls):
-                raise TypeError(f"{cls.__name__}.do_{name} is to be called {name}, as in asyncio")
-
-    def connection_made(self, transport):
-        pass
-
-    def connection_lost(self, exc):
-        pass
-
-    def pause_writing(self):
-        pass
-
-    def resume_writing(self):
-        pass
-
-    def data_received(self, data):
-        pass
-
-    def eof_received(self):
-        pass
-
-    def _attach(self, transport):
-        # Weak, for there may be no connection_lost(), when the loop is closed. What has an attribute of its own stays
-        # the same Python object for as long as the library has the transport.
-        transport._is_attached = True
-        self._transport = weakref.ref(transport)
-
-    def _detach(self):
-        self.__dict__.pop("_transport", None)
-        self.__dict__.pop("_fatal", None)
-
-    @guards_callbacks
-    def _guard(self, method, *args, message=None):
-        """Call one of the above: whether it raised, and what it returned."""
-        try:
-            return False, method(*args)
-        except BaseException as exception:
-            context = {"protocol": self}
-            if self._transport() is not None:
-                context["transport"] = self._transport()
-            message = message or "Exception in callback {!r}"
-            report(Loop.EventLoop.get_running(), message, exception, method, **context)
-            self._fatal = exception
-            return True, None
-
-    def _guard_reading(self, method, *args):
-        failed, result = self._guard(method, *args, message=f"Fatal error: protocol.{method.__name__}() call failed.")
-        if failed and self._transport() is not None:
-            self._transport().abort()
-        return result
-
-    def do_connection_made(self, transport):
-        self._attach(transport)
-        self._guard(self.connection_made, transport)
-
-    def do_connection_lost(self, exception):
-        if exception is not None:
-            exception = to_exception(exception)
-        self._guard(self.connection_lost, self._fatal or exception)
-        self._detach()
-
-    def do_pause_writing(self):
-        self._guard(self.pause_writing, message="protocol.pause_writing() failed")
-
-    def do_resume_writing(self):
-        self._guard(self.resume_writing, message="protocol.resume_writing() failed")
-
-    def do_data_received(self, data, length):
-        self._guard_reading(self.data_received, data)
-
-    def do_eof_received(self):
-        return bool(self._guard_reading(self.eof_received))
-
-
-@_export
-class SubprocessProtocol(GObject.Object, Loop.SubprocessProtocol):
-    """Has asyncio's methods: connection_made(transport), pipe_data_received(fd, data), pipe_connection_lost(fd, exception),
-    process_exited(), pause_writing(), resume_writing(), connection_lost(exception).
-    """
-
-    __gtype_name__ = "LoopPythonSubprocessProtocol"
-    __module__ = "gi.repository.Loop"
-
-    _transport = staticmethod(lambda: None)
-    _attach, _detach, _guard = Protocol._attach, Protocol._detach, Protocol._guard
-
-    def __new__(cls, *args, **kwargs):
-        self = super().__new__(cls)
-        GObject.Object.__init__(self)
-        return self
-
-    def __init__(self):
-        pass
-
-    def connection_made(self, transport):
-        pass
-
-    def connection_lost(self, exc):
-        pass
-
-    def pause_writing(self):
-        pass
-
-    def resume_writing(self):
-        pass
-
-    def pipe_data_received(self, fd, data):
-        pass
-
-    def pipe_connection_lost(self, fd, exc):
-        pass
-
-    def process_exited(self):
-        pass
-
-    def do_connection_made(self, transport):
-        self._attach(transport)
-        self._guard(self.connection_made, transport)
-
-    def do_connection_lost(self, exception):
-        self._guard(self.connection_lost, exception and to_exception(exception))
-        self._detach()
-
-    def do_pause_writing(self):
-        self._guard(self.pause_writing)
-
-    def do_resume_writing(self):
-        self._guard(self.resume_writing)
-
-    def do_pipe_data_received(self, fd, data, length):
-        self._guard(self.pipe_data_received, fd, data)
-
-    def do_pipe_connection_lost(self, fd, exception):
-        self._guard(self.pipe_connection_lost, fd, exception and to_exception(exception))
-
-    def do_process_exited(self):
-        self._guard(self.process_exited)
+# --- Transports, servers --------------------------------------------------------------------------------------------
 
 
 class Transport(Loop.Transport):
@@ -807,11 +640,7 @@ class Transport(Loop.Transport):
         return default if value is None else value
 
     def set_protocol(self, protocol):
-        previous = self.get_protocol()
-        if isinstance(previous, Protocol):
-            previous._detach()
-        if isinstance(protocol, Protocol):
-            protocol._attach(self)
+        change_protocol(self, protocol)
         super().set_protocol(protocol)
 
     def set_write_buffer_limits(self, high=None, low=None):
@@ -841,54 +670,3 @@ class Server(Loop.Server):
 
 Server = override(Server)
 __all__.append("Server")
-
-
-def _signalling(function, *args):
-    try:
-        function(*args)
-    except GLib.Error as error:
-        if error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.NOT_FOUND):
-            raise ProcessLookupError(error.message) from None
-        raise
-
-
-class SubprocessTransport(Loop.SubprocessTransport):
-    def get_returncode(self):
-        has_exited, returncode = super().get_returncode()
-        return returncode if has_exited else None
-
-    def send_signal(self, signal):
-        _signalling(super().send_signal, signal)
-
-    def terminate(self):
-        _signalling(super().terminate)
-
-    def kill(self):
-        _signalling(super().kill)
-
-    def set_protocol(self, protocol):
-        previous = self.get_protocol()
-        if isinstance(previous, SubprocessProtocol):
-            previous._detach()
-        if isinstance(protocol, SubprocessProtocol):
-            protocol._attach(self)
-        super().set_protocol(protocol)
-
-
-class SubprocessResult(Loop.SubprocessResult):
-    returncode = property(Loop.SubprocessResult.get_returncode)
-
-    @property
-    def stdout(self):
-        data = self.get_stdout()
-        return None if data is None else data.get_data() or b""
-
-    @property
-    def stderr(self):
-        data = self.get_stderr()
-        return None if data is None else data.get_data() or b""
-
-
-SubprocessTransport = override(SubprocessTransport)
-SubprocessResult = override(SubprocessResult)
-__all__ += ["SubprocessTransport", "SubprocessResult"]

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The keyword arguments of subprocess.Popen, as options of libloop."""
+"""Processes: their transports, and the keyword arguments of subprocess.Popen, as options of libloop."""
 
 import grp
 import os
 import pwd
 
+from gi.overrides import override
+from gi.repository import Gio, GLib
+
 from ..module import get_introspection_module
+from ._loop_protocols import change_protocol
 
 Loop = get_introspection_module("Loop")
 
@@ -48,3 +52,51 @@ def to_options(*, stdin=-1, stdout=-1, stderr=-1, pass_fds=(), user=None, group=
             value = os.fsdecode(value)
         getattr(options, "set_" + name)(value)
     return options
+
+
+def _signalling(function, *args):
+    try:
+        function(*args)
+    except GLib.Error as error:
+        if error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.NOT_FOUND):
+            raise ProcessLookupError(error.message) from None
+        raise
+
+
+class SubprocessTransport(Loop.SubprocessTransport):
+    def get_returncode(self):
+        has_exited, returncode = super().get_returncode()
+        return returncode if has_exited else None
+
+    def send_signal(self, signal):
+        _signalling(super().send_signal, signal)
+
+    def terminate(self):
+        _signalling(super().terminate)
+
+    def kill(self):
+        _signalling(super().kill)
+
+    def set_protocol(self, protocol):
+        change_protocol(self, protocol)
+        super().set_protocol(protocol)
+
+
+class SubprocessResult(Loop.SubprocessResult):
+    returncode = property(Loop.SubprocessResult.get_returncode)
+
+    @property
+    def stdout(self):
+        data = self.get_stdout()
+        return None if data is None else data.get_data() or b""
+
+    @property
+    def stderr(self):
+        data = self.get_stderr()
+        return None if data is None else data.get_data() or b""
+
+
+# The loader goes by the name of the module.
+SubprocessTransport.__module__ = SubprocessResult.__module__ = "gi.overrides.Loop"
+SubprocessTransport = override(SubprocessTransport)
+SubprocessResult = override(SubprocessResult)

@@ -17,6 +17,10 @@ typedef enum
   LOOP_EXECUTOR_JOB_CANCELLED,
 } LoopExecutorJobOutcome;
 
+/* A number of an executor's: set with its lock only, and read without as well. */
+#define LOOP_SET_COUNT(number, value) __atomic_store_n (&(number), value, __ATOMIC_RELAXED)
+#define LOOP_PEEK_COUNT(number) __atomic_load_n (&(number), __ATOMIC_RELAXED)
+
 /* For an inspector. */
 typedef struct
 {

@@ -37,10 +37,6 @@ LOOP_FORK_WATCH (LOOP_FORK_PROCESS_POOLS,
                  .go_on_in_parent = unlock_pools,
                  .go_on_in_child = unlock_pools)
 
-/* Sets a number: only with the lock, but it is read without as well. */
-#define SET(number, value) __atomic_store_n (&(number), value, __ATOMIC_RELAXED)
-#define PEEK(number) __atomic_load_n (&(number), __ATOMIC_RELAXED)
-
 static LoopProcessPool *
 pool_ref (LoopProcessPool *self)
 {
@@ -127,8 +123,8 @@ complete (LoopProcessPool *self, LoopProcess *worker)
 {
   loop_executor_worker_end_job (worker->info);
   pthread_mutex_lock (&self->mutex);
-  SET (self->n_busy, self->n_busy - 1);
-  SET (self->n_done, self->n_done + 1);
+  LOOP_SET_COUNT (self->n_busy, self->n_busy - 1);
+  LOOP_SET_COUNT (self->n_done, self->n_done + 1);
   pthread_mutex_unlock (&self->mutex);
 
   loop_executor_job_complete (g_steal_pointer (&worker->job), &self->port);
@@ -149,7 +145,7 @@ take_back (LoopProcessPool *self, LoopProcess *worker)
 {
   loop_executor_worker_end_job (worker->info);
   pthread_mutex_lock (&self->mutex);
-  SET (self->n_busy, self->n_busy - 1);
+  LOOP_SET_COUNT (self->n_busy, self->n_busy - 1);
   loop_job_queue_push_first (&self->queue, g_steal_pointer (&worker->job));
   pthread_mutex_unlock (&self->mutex);
 }
@@ -213,7 +209,7 @@ add_worker (LoopProcessPool *self)
   worker->info = take_info (self);
   g_ptr_array_add (self->workers, worker);
   pthread_mutex_lock (&self->mutex);
-  SET (self->n_workers, self->n_workers + 1);
+  LOOP_SET_COUNT (self->n_workers, self->n_workers + 1);
   pthread_mutex_unlock (&self->mutex);
 
   return worker;
@@ -226,7 +222,7 @@ remove_worker (LoopProcessPool *self, LoopProcess *worker)
   self->cannot_fork = FALSE;
   loop_executor_worker_vanish (worker->info);
   pthread_mutex_lock (&self->mutex);
-  SET (self->n_workers, self->n_workers - 1);
+  LOOP_SET_COUNT (self->n_workers, self->n_workers - 1);
   pthread_mutex_unlock (&self->mutex);
 }
 
@@ -339,7 +335,7 @@ take_job (LoopProcessPool *self)
   pthread_mutex_lock (&self->mutex);
   job = loop_job_queue_pop (&self->queue);
   if (job != NULL)
-    SET (self->n_busy, self->n_busy + 1);
+    LOOP_SET_COUNT (self->n_busy, self->n_busy + 1);
   pthread_mutex_unlock (&self->mutex);
 
   return job;
@@ -515,7 +511,7 @@ static void
 describe_owner (gpointer owner, LoopExecutorDescription *description)
 {
   LoopProcessPool *self = owner;
-  guint n_workers = PEEK (self->n_workers);
+  guint n_workers = LOOP_PEEK_COUNT (self->n_workers);
 
   *description = (LoopExecutorDescription) {
     .id = self->id,
@@ -523,10 +519,10 @@ describe_owner (gpointer owner, LoopExecutorDescription *description)
     .name = LOOP_PROCESS_WORKER_NAME,
     .max_workers = self->max_workers,
     .n_workers = n_workers,
-    .n_idle = n_workers - MIN (n_workers, PEEK (self->n_busy)),
-    .queue_depth = PEEK (self->queue.length),
-    .n_submitted = PEEK (self->n_submitted),
-    .n_done = PEEK (self->n_done),
+    .n_idle = n_workers - MIN (n_workers, LOOP_PEEK_COUNT (self->n_busy)),
+    .queue_depth = LOOP_PEEK_COUNT (self->queue.length),
+    .n_submitted = LOOP_PEEK_COUNT (self->n_submitted),
+    .n_done = LOOP_PEEK_COUNT (self->n_done),
     .workers = __atomic_load_n (&self->infos, __ATOMIC_ACQUIRE),
     .last_visit = &self->last_visit,
   };
@@ -629,7 +625,7 @@ enqueue (LoopProcessPool *self, LoopExecutorJob *job, GError **error)
     return FALSE;
 
   loop_job_queue_push (&self->queue, job);
-  SET (self->n_submitted, self->n_submitted + 1);
+  LOOP_SET_COUNT (self->n_submitted, self->n_submitted + 1);
   /* Otherwise it looks for jobs as soon as a worker is done. */
   if (self->n_busy < self->n_workers || self->n_workers < self->max_workers)
     wake_up (self);

@@ -34,10 +34,6 @@ relax (void)
 #endif
 }
 
-/* Sets a number: only with the lock, but it is read without as well. */
-#define SET(number, value) __atomic_store_n (&(number), value, __ATOMIC_RELAXED)
-#define PEEK(number) __atomic_load_n (&(number), __ATOMIC_RELAXED)
-
 static LoopThreadPool *
 pool_ref (LoopThreadPool *self)
 {
@@ -166,8 +162,9 @@ loop_thread_pool_new (guint max_workers, const char *name_prefix)
 static LoopThreadPoolCounts
 peek_counts (LoopThreadPool *self)
 {
-  LoopThreadPoolCounts counts = { .n_workers = PEEK (self->n_workers), .queue_depth = PEEK (self->queue.length) };
-  guint n_free = PEEK (self->n_sleeping) + PEEK (self->n_waking);
+  LoopThreadPoolCounts counts = { .n_workers = LOOP_PEEK_COUNT (self->n_workers),
+                                  .queue_depth = LOOP_PEEK_COUNT (self->queue.length) };
+  guint n_free = LOOP_PEEK_COUNT (self->n_sleeping) + LOOP_PEEK_COUNT (self->n_waking);
 
   /* A thread on its way to a job that waits is not idle, wherever it has got to. */
   counts.n_idle = n_free > counts.queue_depth ? n_free - counts.queue_depth : 0;
@@ -200,8 +197,8 @@ loop_thread_pool_describe (LoopThreadPool *self, LoopExecutorDescription *descri
     .n_workers = counts.n_workers,
     .n_idle = MIN (counts.n_idle, counts.n_workers),
     .queue_depth = counts.queue_depth,
-    .n_submitted = PEEK (self->n_submitted),
-    .n_done = PEEK (self->n_done),
+    .n_submitted = LOOP_PEEK_COUNT (self->n_submitted),
+    .n_done = LOOP_PEEK_COUNT (self->n_done),
     .workers = __atomic_load_n (&self->workers, __ATOMIC_ACQUIRE),
     .last_visit = &self->last_visit,
   };
@@ -221,7 +218,7 @@ fall_asleep (LoopWorker *self)
   if (self->next_sleeper != NULL)
     self->next_sleeper->prev_sleeper = self;
   pool->sleepers = self;
-  SET (pool->n_sleeping, pool->n_sleeping + 1);
+  LOOP_SET_COUNT (pool->n_sleeping, pool->n_sleeping + 1);
 
   if (pool->spinner == NULL && pool->may_spin)
     pool->spinner = self;
@@ -238,7 +235,7 @@ get_up (LoopWorker *self)
     pool->sleepers = self->next_sleeper;
   if (self->next_sleeper != NULL)
     self->next_sleeper->prev_sleeper = self->prev_sleeper;
-  SET (pool->n_sleeping, pool->n_sleeping - 1);
+  LOOP_SET_COUNT (pool->n_sleeping, pool->n_sleeping - 1);
   if (pool->spinner == self)
     pool->spinner = NULL;
 }
@@ -249,7 +246,7 @@ wake_up (LoopWorker *self)
 {
   get_up (self);
   __atomic_store_n (&self->is_woken, TRUE, __ATOMIC_RELAXED);
-  SET (self->pool->n_waking, self->pool->n_waking + 1);
+  LOOP_SET_COUNT (self->pool->n_waking, self->pool->n_waking + 1);
 }
 
 /*
@@ -315,7 +312,7 @@ sleep_until_woken (LoopWorker *self)
     pthread_cond_wait (&self->wakeup, &pool->mutex);
 
   if (self->is_woken)
-    SET (pool->n_waking, pool->n_waking - 1);
+    LOOP_SET_COUNT (pool->n_waking, pool->n_waking - 1);
   else
     get_up (self);
 }
@@ -345,7 +342,7 @@ go_away (LoopWorker *self)
       pthread_mutex_lock (&pool->mutex);
     }
   loop_executor_worker_vanish (&self->info);
-  SET (pool->n_workers, pool->n_workers - 1);
+  LOOP_SET_COUNT (pool->n_workers, pool->n_workers - 1);
   if (pool->n_workers == 0)
     {
       waiters = loop_job_queue_steal_all (&pool->waiters);
@@ -368,7 +365,7 @@ work (gpointer data)
   current_pool = pool;
   loop_executor_worker_set_pid (&self->info, gettid ());
   pthread_mutex_lock (&pool->mutex);
-  SET (pool->n_waking, pool->n_waking - 1);
+  LOOP_SET_COUNT (pool->n_waking, pool->n_waking - 1);
 
   for (;;)
     {
@@ -401,7 +398,7 @@ work (gpointer data)
       if (job == NULL)
         sleep_until_woken (self);
       else
-        SET (pool->n_done, pool->n_done + 1);
+        LOOP_SET_COUNT (pool->n_done, pool->n_done + 1);
     }
 
   pthread_mutex_unlock (&pool->mutex);
@@ -438,9 +435,9 @@ start_worker (LoopThreadPool *self, GError **error)
     }
 
   loop_executor_worker_publish (&self->workers, &worker->info);
-  SET (self->n_workers, self->n_workers + 1);
+  LOOP_SET_COUNT (self->n_workers, self->n_workers + 1);
   self->n_started++;
-  SET (self->n_waking, self->n_waking + 1);
+  LOOP_SET_COUNT (self->n_waking, self->n_waking + 1);
 
   return TRUE;
 }
@@ -494,11 +491,11 @@ enqueue (LoopThreadPool *self, LoopExecutorJob *job, LoopWorker **sleeper, GErro
     }
 
   loop_job_queue_push (&self->queue, job);
-  SET (self->n_submitted, self->n_submitted + 1);
+  LOOP_SET_COUNT (self->n_submitted, self->n_submitted + 1);
   if (!start_worker (self, &local_error) && self->n_workers == 0)
     {
       loop_job_queue_remove (&self->queue, job);
-      SET (self->n_submitted, self->n_submitted - 1);
+      LOOP_SET_COUNT (self->n_submitted, self->n_submitted - 1);
       g_propagate_error (error, g_steal_pointer (&local_error));
       return FALSE;
     }

@@ -243,6 +243,12 @@ tcp_peer_factory (gpointer peer)
   return G_OBJECT (peer_take_protocol (peer));
 }
 
+GObject *
+tcp_make_no_protocol (gpointer unused)
+{
+  return NULL;
+}
+
 /* Hands out the protocol of the peer that tcp_add_client() made. */
 GObject *
 tcp_client_factory (gpointer tcp)

@@ -70,6 +70,7 @@ LoopServer *tcp_serve (Tcp *self, const char *const *hosts, guint16 port, LoopSe
 GObject *tcp_accept_factory (gpointer tcp);
 GObject *tcp_client_factory (gpointer tcp);
 GObject *tcp_peer_factory (gpointer peer);
+GObject *tcp_make_no_protocol (gpointer unused);
 LoopServer *tcp_take_server (Tcp *self, LoopFuture *future);
 LoopTransport *tcp_take_transport (Tcp *self, LoopFuture *future);
 GError *tcp_take_error (Tcp *self, LoopFuture *future);

@@ -9,16 +9,6 @@
 static guint n_connected;
 static guint n_refused;
 
-static GObject *
-accept_peer (gpointer user_data)
-{
-  ScenePeer *self = scene_peer_new (user_data);
-
-  self->is_echo = TRUE;
-
-  return scene_peer_take_protocol (self);
-}
-
 static void
 client_made (ScenePeer *self)
 {
@@ -100,7 +90,7 @@ run (void)
 {
   Scene *scene = scene_new ();
 
-  scene_serve (scene, accept_peer, connect_all);
+  scene_serve (scene, scene_accept_echo, connect_all);
   scene_run (scene);
   torture_expect (n_connected == 2, "both clients were connected");
   torture_expect (n_refused == 1, "nobody listens, and that was said");

@@ -39,16 +39,6 @@ job_done (Scene *self, const GValue *result, gpointer user_data)
   n_jobs++;
 }
 
-static GObject *
-accept_peer (gpointer user_data)
-{
-  ScenePeer *self = scene_peer_new (user_data);
-
-  self->is_echo = TRUE;
-
-  return scene_peer_take_protocol (self);
-}
-
 static void
 greet (ScenePeer *self)
 {
@@ -90,7 +80,7 @@ run (void)
   scene_hold (scene);
   g_idle_add (be_idle, scene);
   scene_take_future (scene, loop_event_loop_run_in_executor (scene->loop, NULL, do_job, NULL, NULL), job_done, NULL);
-  scene_serve (scene, accept_peer, connect_client);
+  scene_serve (scene, scene_accept_echo, connect_client);
   scene_run (scene);
   torture_expect (n_fired == 3 && n_idle == 1, "each timer and GLib's source have come");
   torture_expect (n_jobs == 1, "the function has run");

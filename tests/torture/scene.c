@@ -304,6 +304,17 @@ served (Scene *self, const GValue *result, gpointer user_data)
     then (self, result, NULL);
 }
 
+/* A factory of peers that send back what they receive. */
+GObject *
+scene_accept_echo (gpointer scene)
+{
+  ScenePeer *self = scene_peer_new (scene);
+
+  self->is_echo = TRUE;
+
+  return scene_peer_take_protocol (self);
+}
+
 /* Serves on a port of 127.0.0.1, and calls @then. The factory is given the scene. */
 void
 scene_serve (Scene *self, LoopProtocolFactory factory, SceneFutureFunc then)

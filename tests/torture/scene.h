@@ -64,5 +64,6 @@ ScenePeer *scene_peer_new (Scene *self);
 GObject *scene_peer_take_protocol (ScenePeer *self);
 void scene_peer_send (ScenePeer *self, gsize n);
 void scene_peer_connect (ScenePeer *self, const char *host, guint16 port);
+GObject *scene_accept_echo (gpointer scene);
 void scene_serve (Scene *self, LoopProtocolFactory factory, SceneFutureFunc served);
 guint16 scene_get_port (Scene *self);

@@ -522,31 +522,21 @@ splice (int fd, off64_t *offset, int to_fd, off64_t *to_offset, size_t length, u
   return REAL (splice) (fd, offset, to_fd, to_offset, shorten (to_fd, length), flags);
 }
 
-EXPORT ssize_t
-readv (int fd, const struct iovec *vector, int n)
-{
-  struct iovec one;
+#define VECTOR_CALL(name)                                                                                              \
+  EXPORT ssize_t name (int fd, const struct iovec *vector, int n)                                                      \
+  {                                                                                                                    \
+    struct iovec one;                                                                                                  \
+                                                                                                                       \
+    if (fails (TORTURE_CALL_##name, fd))                                                                               \
+      return -1;                                                                                                       \
+    if (shorten_vector (fd, vector, (size_t) n, &one))                                                                 \
+      return REAL (name) (fd, &one, 1);                                                                                \
+                                                                                                                       \
+    return REAL (name) (fd, vector, n);                                                                                \
+  }
 
-  if (fails (TORTURE_CALL_readv, fd))
-    return -1;
-  if (shorten_vector (fd, vector, (size_t) n, &one))
-    return REAL (readv) (fd, &one, 1);
-
-  return REAL (readv) (fd, vector, n);
-}
-
-EXPORT ssize_t
-writev (int fd, const struct iovec *vector, int n)
-{
-  struct iovec one;
-
-  if (fails (TORTURE_CALL_writev, fd))
-    return -1;
-  if (shorten_vector (fd, vector, (size_t) n, &one))
-    return REAL (writev) (fd, &one, 1);
-
-  return REAL (writev) (fd, vector, n);
-}
+VECTOR_CALL (readv)
+VECTOR_CALL (writev)
 
 EXPORT ssize_t
 recvmsg (int fd, struct msghdr *message, int flags)

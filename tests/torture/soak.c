@@ -2,7 +2,8 @@
 
 #include "config.h"
 
-#include <dirent.h>
+#include "torture.h"
+
 #include <libloop/loop.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -116,19 +117,6 @@ connect_next (Soak *self)
       loop_event_loop_create_connection (self->loop, host, self->port, NULL, make_client_protocol, self, NULL));
 }
 
-static guint
-count_fds (void)
-{
-  DIR *dir = opendir ("/proc/self/fd");
-  guint n = 0;
-
-  while (readdir (dir) != NULL)
-    n++;
-  closedir (dir);
-
-  return n;
-}
-
 static void
 run_round (Soak *self)
 {
@@ -207,13 +195,13 @@ main (int argc, char **argv)
       run_round (&self);
       if (self.round + 1 == WARM_UP)
         {
-          n_fds = count_fds ();
+          n_fds = torture_count_fds ();
           n_bytes = (gint64) mallinfo2 ().uordblks;
         }
     }
 
   is_good = check (1, "bytes in use", n_bytes, (gint64) mallinfo2 ().uordblks, MAX_GROWTH);
-  is_good = check (2, "descriptors", n_fds, count_fds (), 0) && is_good;
+  is_good = check (2, "descriptors", n_fds, torture_count_fds (), 0) && is_good;
   printf ("1..2\n# soak: %u connections, %u times\n", self.n, n_rounds);
 
   loop_server_close (server);

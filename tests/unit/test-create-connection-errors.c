@@ -19,12 +19,6 @@ unused_factory (gpointer user_data)
 }
 
 static GObject *
-make_nothing (gpointer user_data)
-{
-  return NULL;
-}
-
-static GObject *
 make_cancellable (gpointer user_data)
 {
   return G_OBJECT (g_cancellable_new ());
@@ -246,7 +240,7 @@ check_factory (LoopProtocolFactory factory)
   ck_assert (tcp_raw_is_eof (tcp_raw_accept (&tcp, listener)));
 }
 
-START_TEST (test_factory_returns_nothing) { check_factory (make_nothing); }
+START_TEST (test_factory_returns_nothing) { check_factory (tcp_make_no_protocol); }
 END_TEST
 
 START_TEST (test_factory_returns_no_protocol) { check_factory (make_cancellable); }
@@ -266,7 +260,7 @@ START_TEST (test_factory_fails_with_sock)
   fd = tcp_raw_connect (&tcp, port);
   socket = g_socket_new_from_fd (dup (fd), NULL);
   loop_connection_options_set_sock (options, socket);
-  error = fail_to_connect (&tcp, NULL, options, make_nothing);
+  error = fail_to_connect (&tcp, NULL, options, tcp_make_no_protocol);
   tcp_assert_error (error, LOOP_ERROR, LOOP_ERROR_PROTOCOL_FACTORY);
   ck_assert (!g_socket_is_closed (socket));
 }

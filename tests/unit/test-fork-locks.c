@@ -261,7 +261,7 @@ count_processes (gpointer pool)
 
 START_TEST (test_process_pool)
 {
-  g_autoptr (LoopProcessPoolExecutor) pool G_GNUC_UNUSED = make_pool (2);
+  g_autoptr (LoopProcessPoolExecutor) pool = make_pool (2);
 
   check_forks (count_processes, count_processes, pool);
 }

@@ -331,12 +331,6 @@ START_TEST (test_refused)
 }
 END_TEST
 
-static GObject *
-make_nothing (gpointer user_data)
-{
-  return NULL;
-}
-
 START_TEST (test_bad_factory)
 {
   g_auto (Tcp) tcp = tcp_new ();
@@ -345,7 +339,7 @@ START_TEST (test_bad_factory)
   int fds[2];
 
   make_pipe (fds);
-  future = loop_event_loop_connect_read_pipe (tcp.loop, fds[0], make_nothing, NULL, NULL);
+  future = loop_event_loop_connect_read_pipe (tcp.loop, fds[0], tcp_make_no_protocol, NULL, NULL);
   error = tcp_take_error (&tcp, future);
   tcp_assert_error (error, LOOP_ERROR, LOOP_ERROR_PROTOCOL_FACTORY);
   ck_assert (is_blocking (fds[0]));

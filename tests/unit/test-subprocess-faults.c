@@ -169,16 +169,11 @@ START_TEST (test_no_descriptors)
 }
 END_TEST
 
-static GObject *
-make_nothing (gpointer user_data)
-{
-  return NULL;
-}
-
 START_TEST (test_bad_factory)
 {
   g_auto (Tcp) tcp = tcp_new ();
-  g_autoptr (LoopFuture) future = loop_event_loop_subprocess_shell (tcp.loop, "true", NULL, make_nothing, NULL, NULL);
+  g_autoptr (LoopFuture) future =
+      loop_event_loop_subprocess_shell (tcp.loop, "true", NULL, tcp_make_no_protocol, NULL, NULL);
   g_autoptr (GError) error = tcp_take_error (&tcp, future);
 
   tcp_assert_error (error, LOOP_ERROR, LOOP_ERROR_PROTOCOL_FACTORY);

@@ -398,7 +398,7 @@ local_found (LoopFuture *lookup, gpointer user_data)
 static void
 look_up (Connector *self, const char *host, guint16 port, int flags, LoopFutureCallback found)
 {
-  self->lookup = loop_resolver_lookup (self->loop, host, port, self->family, self->proto, flags);
+  self->lookup = loop_resolver_lookup (self->loop, host, port, self->family, SOCK_STREAM, self->proto, flags);
   self->ref_count++;
   self->lookup_callback = loop_future_add_done_callback (self->lookup, found, self, connector_unref);
 }

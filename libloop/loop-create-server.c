@@ -301,8 +301,8 @@ look_up_next_host (ServerCreation *self)
   if (host != NULL)
     {
       self->next_host++;
-      self->lookup =
-          loop_resolver_lookup (self->loop, *host != '\0' ? host : NULL, self->port, self->family, 0, self->flags);
+      self->lookup = loop_resolver_lookup (self->loop, *host != '\0' ? host : NULL, self->port, self->family,
+                                           SOCK_STREAM, 0, self->flags);
       self->ref_count++;
       self->lookup_callback = loop_future_add_done_callback (self->lookup, host_found, self, server_creation_unref);
       return;

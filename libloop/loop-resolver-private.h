@@ -24,6 +24,7 @@ LoopFuture *loop_resolver_lookup (LoopEventLoop *loop,
                                   const char *host,
                                   guint16 port,
                                   int family,
+                                  int type,
                                   int proto,
                                   int flags);
 G_GNUC_INTERNAL

@@ -244,18 +244,19 @@ start_job (LoopEventLoop *loop, LoopFuture *future, const char *host, const char
  * loop_resolver_lookup:
  * @host: (nullable): a host name or address; %NULL stands for the wildcard address with
  *   AI_PASSIVE in @flags, and for the loopback address without
+ * @type: SOCK_STREAM, SOCK_DGRAM or another, or 0 for all
  *
  * Looks up @host. To give up, cancel the future.
  *
  * Returns: (transfer full): a future for a GPtrArray of LoopResolvedAddress
  */
 LoopFuture *
-loop_resolver_lookup (LoopEventLoop *loop, const char *host, guint16 port, int family, int proto, int flags)
+loop_resolver_lookup (LoopEventLoop *loop, const char *host, guint16 port, int family, int type, int proto, int flags)
 {
   g_autoptr (LoopFuture) future = loop_future_new (loop, "getaddrinfo");
   struct addrinfo hints = {
     .ai_family = family,
-    .ai_socktype = SOCK_STREAM,
+    .ai_socktype = type,
     .ai_protocol = proto,
     .ai_flags = flags,
   };

@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The files of a folder over HTTP/1.1, until SIGINT or SIGTERM; what is posted is sent back. Connections are kept alive
+ * and requests may be pipelined. A client that sends too much, says too little or does not read what it asked for is
+ * told so or let go of; none holds up another.
+ *
+ *   gcc http-server.c -o http-server $(pkg-config --cflags --libs libloop-1) -lhttp_parser
+ *   ./http-server [--port=PORT] [--timeout=SECONDS] FOLDER
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <http_parser.h>
+#include <libloop/loop.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_HEADER (16 * 1024)
+#define MAX_BODY (1024 * 1024)
+#define LINGER 2.0 /* seconds in which a client may read why it is no longer listened to */
+
+static LoopEventLoop *loop;
+static int port = 8080;
+static double timeout = 10.0; /* for a request, for the time between two, and for a step in reading the answer */
+static char **folders;        /* of which there is one */
+
+typedef struct
+{
+  LoopTransport *transport; /* until the connection is lost */
+  LoopTimerHandle *timer;
+  http_parser parser;
+
+  /* The request. */
+  GString *url, *name, *value; /* of a header, which may come in pieces */
+  GByteArray *body;
+  guint n_hosts;
+  gboolean is_in_request, expects_continue;
+  guint refusal; /* the status, if a callback of the parser's refuses the request */
+
+  GByteArray *unparsed; /* requests that wait until the answers before them are read */
+  gboolean is_write_paused, has_eof;
+  gboolean is_finished; /* the last answer is written */
+  gsize unsent;         /* when the timer was started */
+} Client;
+
+static void timer_fired (gpointer user_data);
+
+static void
+start_timer (Client *self, double seconds)
+{
+  if (self->timer != NULL)
+    loop_timer_handle_cancel (self->timer);
+  self->timer = loop_event_loop_call_later (loop, seconds, timer_fired, self, NULL);
+  self->unsent = loop_transport_get_write_buffer_size (self->transport);
+}
+
+/* Says no more, but goes on reading for a while: closing with data unread would take the answer back from the peer. */
+static void
+finish (Client *self)
+{
+  self->is_finished = TRUE;
+  if (self->has_eof)
+    {
+      loop_transport_close (self->transport);
+      return;
+    }
+
+  loop_transport_write_eof (self->transport);
+  loop_transport_resume_reading (self->transport);
+  start_timer (self, LINGER);
+}
+
+static void
+answer (Client *self, guint status, const char *headers, GBytes *body, gboolean is_last)
+{
+  const char *connection = "";
+  g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
+  g_autofree char *date = g_date_time_format (now, "%a, %d %b %Y %T GMT");
+  g_autoptr (GBytes) head = NULL;
+  char *text;
+
+  if (is_last)
+    connection = "Connection: close\r\n";
+  else if (self->parser.http_minor == 0)
+    connection = "Connection: keep-alive\r\n";
+  text = g_strdup_printf ("HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Length: %" G_GSIZE_FORMAT "\r\n%s%s\r\n", status,
+                          http_status_str (status), date, g_bytes_get_size (body), headers, connection);
+  head = g_bytes_new_take (text, strlen (text));
+
+  loop_transport_writelines (self->transport, (GBytes *[]) { head, body }, self->parser.method == HTTP_HEAD ? 1 : 2);
+  if (is_last)
+    finish (self);
+}
+
+/* With a status that says enough. */
+static void
+answer_status (Client *self, guint status, gboolean is_last)
+{
+  char *text = g_strdup_printf ("%u %s\n", status, http_status_str (status));
+  g_autoptr (GBytes) body = g_bytes_new_take (text, strlen (text));
+
+  answer (self, status,
+          status == HTTP_STATUS_METHOD_NOT_ALLOWED ? "Content-Type: text/plain\r\nAllow: GET, HEAD, POST, PUT\r\n"
+                                                   : "Content-Type: text/plain\r\n",
+          body, is_last);
+}
+
+static void
+timer_fired (gpointer user_data)
+{
+  Client *self = user_data;
+  gsize unsent = loop_transport_get_write_buffer_size (self->transport);
+
+  self->timer = NULL;
+  if (unsent > 0 && unsent < self->unsent)
+    start_timer (self, timeout);
+  else if (unsent > 0)
+    loop_transport_abort (self->transport);
+  else if (self->is_in_request && !self->is_finished && !loop_transport_is_closing (self->transport))
+    answer_status (self, HTTP_STATUS_REQUEST_TIMEOUT, TRUE);
+  else
+    loop_transport_close (self->transport);
+}
+
+/* The file that @url names, or NULL and the status that tells why there is none. */
+static GBytes *
+open_file (GString *url, guint *status)
+{
+  struct http_parser_url parts = { 0 };
+  g_autofree char *path = NULL;
+  g_autofree char *name = NULL;
+  g_auto (GStrv) segments = NULL;
+  g_autoptr (GMappedFile) file = NULL;
+  struct stat info;
+  int fd;
+
+  *status = HTTP_STATUS_BAD_REQUEST;
+  if (http_parser_parse_url (url->str, url->len, FALSE, &parts) != 0)
+    return NULL;
+  if ((parts.field_set & (1 << UF_PATH)) == 0)
+    path = g_strdup ("/");
+  else
+    path = g_uri_unescape_segment (url->str + parts.field_data[UF_PATH].off,
+                                   url->str + parts.field_data[UF_PATH].off + parts.field_data[UF_PATH].len, NULL);
+  if (path == NULL)
+    return NULL;
+
+  *status = HTTP_STATUS_NOT_FOUND;
+  segments = g_strsplit (path, "/", -1);
+  if (g_strv_contains ((const char *const *) segments, ".."))
+    return NULL;
+
+  name = g_build_filename (folders[0], path, g_str_has_suffix (path, "/") ? "index.html" : NULL, NULL);
+  /* What is no regular file may block whoever opens it. */
+  fd = open (name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0)
+    {
+      if (errno == EACCES)
+        *status = HTTP_STATUS_FORBIDDEN;
+      else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+        *status = HTTP_STATUS_SERVICE_UNAVAILABLE;
+      return NULL;
+    }
+  if (fstat (fd, &info) == 0 && S_ISREG (info.st_mode))
+    {
+      *status = HTTP_STATUS_SERVICE_UNAVAILABLE;
+      file = g_mapped_file_new_from_fd (fd, FALSE, NULL);
+    }
+  close (fd);
+
+  return file != NULL ? g_mapped_file_get_bytes (file) : NULL;
+}
+
+static void
+answer_file (Client *self, gboolean is_last)
+{
+  guint status;
+  g_autoptr (GBytes) file = open_file (self->url, &status);
+
+  if (file != NULL)
+    answer (self, HTTP_STATUS_OK, "Content-Type: application/octet-stream\r\n", file, is_last);
+  else
+    answer_status (self, status, is_last);
+}
+
+/* --- What the parser finds ------------------------------------------------------------------ */
+
+static int
+message_begun (http_parser *parser)
+{
+  Client *self = parser->data;
+
+  g_string_truncate (self->url, 0);
+  g_string_truncate (self->name, 0);
+  g_string_truncate (self->value, 0);
+  g_byte_array_set_size (self->body, 0);
+  self->n_hosts = 0;
+  self->expects_continue = FALSE;
+  self->is_in_request = TRUE;
+  start_timer (self, timeout);
+
+  return 0;
+}
+
+static int
+url_found (http_parser *parser, const char *data, size_t length)
+{
+  Client *self = parser->data;
+
+  g_string_append_len (self->url, data, (gssize) length);
+
+  return 0;
+}
+
+static void
+end_header (Client *self)
+{
+  if (g_ascii_strcasecmp (self->name->str, "Host") == 0)
+    self->n_hosts++;
+  else if (g_ascii_strcasecmp (self->name->str, "Expect") == 0)
+    self->expects_continue = g_ascii_strcasecmp (self->value->str, "100-continue") == 0;
+  g_string_truncate (self->name, 0);
+  g_string_truncate (self->value, 0);
+}
+
+static int
+header_name_found (http_parser *parser, const char *data, size_t length)
+{
+  Client *self = parser->data;
+
+  if (self->value->len > 0)
+    end_header (self);
+  g_string_append_len (self->name, data, (gssize) length);
+
+  return 0;
+}
+
+static int
+header_value_found (http_parser *parser, const char *data, size_t length)
+{
+  Client *self = parser->data;
+
+  g_string_append_len (self->value, data, (gssize) length);
+
+  return 0;
+}
+
+static int
+refuse (Client *self, guint status)
+{
+  self->refusal = status;
+
+  return -1;
+}
+
+static int
+headers_complete (http_parser *parser)
+{
+  Client *self = parser->data;
+
+  end_header (self);
+  /* Whoever offers another protocol is answered in this one. */
+  parser->upgrade = 0;
+  if (parser->http_major != 1)
+    return refuse (self, HTTP_STATUS_HTTP_VERSION_NOT_SUPPORTED);
+  if (self->n_hosts > 1 || (self->n_hosts == 0 && parser->http_minor > 0))
+    return refuse (self, HTTP_STATUS_BAD_REQUEST);
+  if (parser->content_length != G_MAXUINT64 && parser->content_length > MAX_BODY)
+    return refuse (self, HTTP_STATUS_PAYLOAD_TOO_LARGE);
+
+  if (self->expects_continue && parser->http_minor > 0)
+    loop_transport_write (self->transport, (const guint8 *) "HTTP/1.1 100 Continue\r\n\r\n", 25);
+
+  return 0;
+}
+
+static int
+body_found (http_parser *parser, const char *data, size_t length)
+{
+  Client *self = parser->data;
+
+  if (self->body->len + length > MAX_BODY)
+    return refuse (self, HTTP_STATUS_PAYLOAD_TOO_LARGE);
+  g_byte_array_append (self->body, (const guint8 *) data, (guint) length);
+
+  return 0;
+}
+
+static void
+answer_request (Client *self)
+{
+  gboolean is_last = !http_should_keep_alive (&self->parser);
+
+  if (self->parser.method == HTTP_GET || self->parser.method == HTTP_HEAD)
+    {
+      answer_file (self, is_last);
+    }
+  else if (self->parser.method == HTTP_POST || self->parser.method == HTTP_PUT)
+    {
+      g_autoptr (GBytes) body = g_bytes_new (self->body->data, self->body->len);
+
+      answer (self, HTTP_STATUS_OK, "Content-Type: application/octet-stream\r\n", body, is_last);
+    }
+  else
+    {
+      answer_status (self, HTTP_STATUS_METHOD_NOT_ALLOWED, is_last);
+    }
+}
+
+static int
+message_complete (http_parser *parser)
+{
+  Client *self = parser->data;
+
+  self->is_in_request = FALSE;
+  if (!loop_transport_is_closing (self->transport))
+    answer_request (self);
+  if (!self->is_finished)
+    start_timer (self, timeout);
+  /* The next request of a pipeline is not looked at before there is room for its answer, or if nobody wants it. */
+  if (self->is_finished || self->is_write_paused || loop_transport_is_closing (self->transport))
+    http_parser_pause (parser, TRUE);
+
+  return 0;
+}
+
+static const http_parser_settings parser_settings = {
+  .on_message_begin = message_begun,
+  .on_url = url_found,
+  .on_header_field = header_name_found,
+  .on_header_value = header_value_found,
+  .on_headers_complete = headers_complete,
+  .on_body = body_found,
+  .on_message_complete = message_complete,
+};
+
+/* --- What the transport tells --------------------------------------------------------------- */
+
+static void
+parse (Client *self, const guint8 *data, gsize length)
+{
+  gsize n = http_parser_execute (&self->parser, &parser_settings, (const char *) data, length);
+  enum http_errno problem = HTTP_PARSER_ERRNO (&self->parser);
+
+  if (problem == HPE_OK || self->is_finished || loop_transport_is_closing (self->transport))
+    return;
+
+  if (problem == HPE_PAUSED)
+    g_byte_array_append (self->unparsed, data + n, (guint) (length - n));
+  else if (self->refusal != 0)
+    answer_status (self, self->refusal, TRUE);
+  else
+    answer_status (
+        self, problem == HPE_HEADER_OVERFLOW ? HTTP_STATUS_REQUEST_HEADER_FIELDS_TOO_LARGE : HTTP_STATUS_BAD_REQUEST,
+        TRUE);
+}
+
+static void
+connection_made (LoopTransport *transport, gpointer user_data)
+{
+  Client *self = user_data;
+
+  self->transport = transport;
+  start_timer (self, timeout);
+}
+
+static void
+connection_lost (LoopTransport *transport, const GError *error, gpointer user_data)
+{
+  Client *self = user_data;
+
+  if (self->timer != NULL)
+    loop_timer_handle_cancel (self->timer);
+  self->timer = NULL;
+  self->transport = NULL;
+}
+
+static void
+data_received (LoopTransport *transport, const guint8 *data, gsize length, gpointer user_data)
+{
+  Client *self = user_data;
+
+  if (self->is_finished)
+    return;
+  if (self->is_write_paused)
+    g_byte_array_append (self->unparsed, data, (guint) length);
+  else
+    parse (self, data, length);
+}
+
+static gboolean
+eof_received (LoopTransport *transport, gpointer user_data)
+{
+  Client *self = user_data;
+
+  /* Answers that wait are still wanted, perhaps. */
+  self->has_eof = TRUE;
+  if (!self->is_write_paused || self->is_finished)
+    finish (self);
+
+  return TRUE;
+}
+
+static void
+pause_writing (LoopTransport *transport, gpointer user_data)
+{
+  Client *self = user_data;
+
+  self->is_write_paused = TRUE;
+  loop_transport_pause_reading (transport);
+}
+
+static void
+resume_writing (LoopTransport *transport, gpointer user_data)
+{
+  Client *self = user_data;
+  g_autoptr (GByteArray) waiting = g_steal_pointer (&self->unparsed);
+
+  self->unparsed = g_byte_array_new ();
+  self->is_write_paused = FALSE;
+  if (self->is_finished)
+    return;
+
+  http_parser_pause (&self->parser, FALSE);
+  if (waiting->len > 0)
+    parse (self, waiting->data, waiting->len);
+  if (self->is_finished || self->is_write_paused)
+    return;
+
+  if (self->has_eof)
+    finish (self);
+  else
+    loop_transport_resume_reading (transport);
+}
+
+static const LoopProtocolVTable vtable = {
+  .connection_made = connection_made,
+  .connection_lost = connection_lost,
+  .data_received = data_received,
+  .eof_received = eof_received,
+  .pause_writing = pause_writing,
+  .resume_writing = resume_writing,
+};
+
+static void
+client_free (gpointer data)
+{
+  Client *self = data;
+
+  g_string_free (self->url, TRUE);
+  g_string_free (self->name, TRUE);
+  g_string_free (self->value, TRUE);
+  g_byte_array_unref (self->body);
+  g_byte_array_unref (self->unparsed);
+  g_free (self);
+}
+
+static GObject *
+make_client (gpointer user_data)
+{
+  Client *self = g_new0 (Client, 1);
+
+  self->url = g_string_new (NULL);
+  self->name = g_string_new (NULL);
+  self->value = g_string_new (NULL);
+  self->body = g_byte_array_new ();
+  self->unparsed = g_byte_array_new ();
+  http_parser_init (&self->parser, HTTP_REQUEST);
+  self->parser.data = self;
+
+  return G_OBJECT (loop_protocol_new (&vtable, self, client_free));
+}
+
+/* --- The program ---------------------------------------------------------------------------- */
+
+static void
+stop_serving (gpointer user_data)
+{
+  LoopServer *server = user_data;
+
+  loop_server_close (server);
+  loop_server_close_clients (server);
+}
+
+static gboolean
+serve (GError **error)
+{
+  const char *hosts[] = { "127.0.0.1", NULL };
+  g_auto (GValue) value = G_VALUE_INIT;
+  g_autoptr (LoopFuture) future =
+      loop_event_loop_create_server (loop, hosts, (guint16) port, NULL, make_client, NULL, NULL);
+  g_autoptr (LoopFuture) closed = NULL;
+  g_autoptr (GPtrArray) sockets = NULL;
+  g_autoptr (GSocketAddress) address = NULL;
+  g_autofree char *name = NULL;
+  LoopServer *server;
+
+  if (!loop_event_loop_run_until_complete (loop, future, &value, error))
+    return FALSE;
+
+  server = g_value_get_object (&value);
+  if (!loop_event_loop_add_signal_handler (loop, SIGINT, stop_serving, server, NULL, error) ||
+      !loop_event_loop_add_signal_handler (loop, SIGTERM, stop_serving, server, NULL, error))
+    return FALSE;
+
+  sockets = loop_server_get_sockets (server);
+  address = g_socket_get_local_address (g_ptr_array_index (sockets, 0), error);
+  if (address == NULL)
+    return FALSE;
+  name = g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (address));
+  printf ("serving %s at http://%s/\n", folders[0], name);
+  fflush (stdout);
+
+  closed = loop_server_wait_closed (server);
+
+  return loop_event_loop_run_until_complete (loop, closed, NULL, error);
+}
+
+static gboolean
+parse_arguments (int *argc, char ***argv, GError **error)
+{
+  const GOptionEntry entries[] = {
+    { "port", 0, 0, G_OPTION_ARG_INT, &port, "Listen on PORT; 0: on any that is free", "PORT" },
+    { "timeout", 0, 0, G_OPTION_ARG_DOUBLE, &timeout, "Let go of clients that do nothing for SECONDS", "SECONDS" },
+    { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &folders, NULL, "FOLDER" },
+    { NULL },
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new (NULL);
+
+  g_option_context_add_main_entries (context, entries, NULL);
+  if (!g_option_context_parse (context, argc, argv, error))
+    return FALSE;
+
+  if (folders == NULL || folders[1] != NULL || port < 0 || port > G_MAXUINT16 || !(timeout > 0.0))
+    {
+      g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                           "Needs one folder, a port from 0 to 65535, and a timeout of more than no time");
+      return FALSE;
+    }
+
+  return TRUE;
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean is_good = parse_arguments (&argc, &argv, &error);
+
+  if (is_good)
+    {
+      http_parser_set_max_header_size (MAX_HEADER);
+      loop = loop_event_loop_new ();
+      is_good = serve (&error);
+      loop_event_loop_close (loop);
+      g_object_unref (loop);
+    }
+  if (!is_good)
+    g_printerr ("%s: %s\n", argv[0], error->message);
+  g_strfreev (folders);
+
+  return is_good ? 0 : 1;
+}

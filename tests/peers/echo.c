@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include <libloop/loop.h>
+#include <signal.h>
+#include <stdio.h>
+
+/*
+ * An echo server for programs that are not ours, until SIGTERM: "echo" on a port that it says, "echo PATH" on a unix
+ * socket. Who does not read is not read from.
+ */
+
+static void
+data_received (LoopTransport *transport, const guint8 *data, gsize length, gpointer user_data)
+{
+  loop_transport_write (transport, data, length);
+}
+
+static void
+pause_writing (LoopTransport *transport, gpointer user_data)
+{
+  loop_transport_pause_reading (transport);
+}
+
+static void
+resume_writing (LoopTransport *transport, gpointer user_data)
+{
+  loop_transport_resume_reading (transport);
+}
+
+static const LoopProtocolVTable vtable = {
+  .data_received = data_received,
+  .pause_writing = pause_writing,
+  .resume_writing = resume_writing,
+};
+
+static GObject *
+make_echo (gpointer user_data)
+{
+  return G_OBJECT (loop_protocol_new (&vtable, NULL, NULL));
+}
+
+static void
+stop_serving (gpointer user_data)
+{
+  LoopServer *server = user_data;
+
+  loop_server_close (server);
+  loop_server_close_clients (server);
+}
+
+static void
+serve (LoopEventLoop *loop)
+{
+  static const char *const hosts[] = { "127.0.0.1", NULL };
+  g_autoptr (LoopFuture) future = loop_event_loop_create_server (loop, hosts, 0, NULL, make_echo, NULL, NULL);
+  g_autoptr (LoopFuture) closed = NULL;
+  g_autoptr (GPtrArray) sockets = NULL;
+  g_autoptr (GSocketAddress) address = NULL;
+  g_auto (GValue) value = G_VALUE_INIT;
+  g_autoptr (GError) error = NULL;
+  LoopServer *server;
+
+  if (!loop_event_loop_run_until_complete (loop, future, &value, &error))
+    g_error ("%s", error->message);
+  server = g_value_get_object (&value);
+  if (!loop_event_loop_add_signal_handler (loop, SIGTERM, stop_serving, server, NULL, &error))
+    g_error ("%s", error->message);
+
+  sockets = loop_server_get_sockets (server);
+  address = g_socket_get_local_address (g_ptr_array_index (sockets, 0), NULL);
+  printf ("%u\n", g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address)));
+  fflush (stdout);
+
+  closed = loop_server_wait_closed (server);
+  if (!loop_event_loop_run_until_complete (loop, closed, NULL, &error))
+    g_error ("%s", error->message);
+}
+
+int
+main (void)
+{
+  g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
+
+  serve (loop);
+  loop_event_loop_close (loop);
+
+  return 0;
+}

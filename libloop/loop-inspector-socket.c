@@ -4,15 +4,14 @@
 
 #include "loop-error-private.h"
 #include "loop-inspector-socket-private.h"
+#include "loop-unix-path-private.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 /*
@@ -20,20 +19,6 @@
  * directory that nobody but its owner can enter. There is no other place to fall back to,
  * and no abstract socket, which has no permissions.
  */
-
-static gboolean
-fill_address (struct sockaddr_un *address, const char *path, GError **error)
-{
-  *address = (struct sockaddr_un) { .sun_family = AF_UNIX };
-
-  if (g_strlcpy (address->sun_path, path, sizeof address->sun_path) < sizeof address->sun_path)
-    return TRUE;
-
-  g_set_error (error, G_IO_ERROR, G_IO_ERROR_FILENAME_TOO_LONG, "The socket's path “%s” is longer than %d bytes", path,
-               (int) sizeof address->sun_path - 1);
-
-  return FALSE;
-}
 
 /* Returns: a descriptor of the directory, or -1 */
 static int
@@ -71,25 +56,14 @@ open_directory (const char *path, GError **error)
   return fd;
 }
 
-/* Whether somebody listens. A socket file whose process is gone refuses connections. */
+/* Whether nobody has the socket: its process is gone. */
 static gboolean
 is_stale (const char *path)
 {
   struct sockaddr_un address;
-  int fd;
-  gboolean stale;
+  socklen_t length;
 
-  if (!fill_address (&address, path, NULL))
-    return FALSE;
-
-  fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0)
-    return FALSE;
-
-  stale = connect (fd, (const struct sockaddr *) &address, sizeof address) < 0 && errno == ECONNREFUSED;
-  close (fd);
-
-  return stale;
+  return loop_unix_path_to_native (path, &address, &length, NULL) && loop_unix_path_is_free (&address, length);
 }
 
 /* Our own sockets begin with the id of their process. */
@@ -143,16 +117,16 @@ static gboolean
 bind_in_directory (LoopInspectorSocket *self, int directory_fd, const char *name, GError **error)
 {
   struct sockaddr_un address;
+  socklen_t length;
   struct stat status;
 
-  if (!fill_address (&address, self->path, error))
+  if (!loop_unix_path_to_native (self->path, &address, &length, error))
     return FALSE;
 
   self->fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
   /* Before it is bound, so that the file never has another mode. */
-  if (self->fd < 0 || fchmod (self->fd, 0600) < 0 ||
-      bind (self->fd, (const struct sockaddr *) &address, sizeof address) < 0)
+  if (self->fd < 0 || fchmod (self->fd, 0600) < 0 || bind (self->fd, (const struct sockaddr *) &address, length) < 0)
     {
       loop_set_error_from_errno (error, errno, "Could not bind to “%s”", self->path);
       return FALSE;

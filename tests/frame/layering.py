@@ -35,7 +35,7 @@ ROOMS = [
         tls-context tls-engine tls-transport
     """),
     ("connections", """
-        resolver options socket connect-pipe create-server connection-options server-options datagram-options connector connection
+        resolver options socket unix-path connect-pipe create-server connection-options server-options datagram-options connector connection
         happy-eyeballs listener server sock sendfile stream stream-reader stream-writer io-stream
         event-loop-server event-loop-connection event-loop-sock event-loop-datagram
     """),

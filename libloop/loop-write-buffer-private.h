@@ -32,6 +32,8 @@ G_GNUC_INTERNAL
 guint loop_write_buffer_peek (LoopWriteBuffer *self, struct iovec *iov, guint n_iov);
 G_GNUC_INTERNAL
 void loop_write_buffer_consume (LoopWriteBuffer *self, gsize length);
+G_GNUC_INTERNAL
+gsize loop_write_buffer_take (LoopWriteBuffer *self, gpointer data, gsize length);
 
 /* An inspector reads the size while the loop changes it. */
 static inline gsize

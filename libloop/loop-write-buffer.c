@@ -141,3 +141,22 @@ loop_write_buffer_consume (LoopWriteBuffer *self, gsize length)
         chunk_free (pop (self));
     }
 }
+
+/* Moves at most @length bytes from the front of the buffer to @data, and returns how many. */
+gsize
+loop_write_buffer_take (LoopWriteBuffer *self, gpointer data, gsize length)
+{
+  gsize taken = 0;
+
+  while (taken < length && self->size > 0)
+    {
+      LoopWriteChunk *chunk = self->head;
+      gsize n = MIN (length - taken, chunk->end - chunk->start);
+
+      memcpy ((guint8 *) data + taken, chunk->data + chunk->start, n);
+      taken += n;
+      loop_write_buffer_consume (self, n);
+    }
+
+  return taken;
+}

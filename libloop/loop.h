@@ -30,6 +30,7 @@
 #include <libloop/loop-gather.h>
 #include <libloop/loop-handle.h>
 #include <libloop/loop-inspector.h>
+#include <libloop/loop-io-stream.h>
 #include <libloop/loop-lock.h>
 #include <libloop/loop-metrics.h>
 #include <libloop/loop-process-pool-executor.h>

@@ -36,7 +36,8 @@ ROOMS = [
     """),
     ("connections", """
         resolver options socket unix-path connect-pipe create-server connection-options server-options datagram-options connector connection
-        happy-eyeballs listener server sock sendfile stream stream-reader stream-writer io-stream
+        happy-eyeballs listener server sock sendfile stream stream-reader stream-writer
+        io-channel io-wait io-input-stream io-output-stream io-stream
         event-loop-server event-loop-connection event-loop-sock event-loop-datagram
     """),
     ("offload", """

@@ -5,7 +5,6 @@ import gc
 import os
 import signal
 import subprocess
-import sys
 import time
 import unittest
 import weakref
@@ -15,27 +14,6 @@ import tap
 
 gi.require_version("Loop", "1.0")
 from gi.repository import Gio, GLib, Loop  # noqa: E402
-
-# The example of the documentation of asyncio, in a process of its own.
-ASK_EXIT = """
-import os, signal
-import gi
-gi.require_version("Loop", "1.0")
-from gi.repository import Loop
-
-def ask_exit(signame):
-    print("got signal %s: exit" % signame)
-    loop.stop()
-
-loop = Loop.EventLoop.new()
-for signame in ("SIGINT", "SIGTERM"):
-    loop.add_signal_handler(getattr(signal, signame), ask_exit, signame)
-print("pid %s: send SIGINT or SIGTERM to exit." % os.getpid(), flush=True)
-try:
-    loop.run_forever()
-finally:
-    loop.close()
-"""
 
 
 class TestSignals(unittest.TestCase):
@@ -153,14 +131,6 @@ class TestSignals(unittest.TestCase):
             self.assertEqual(child.wait(15), -signal.SIGTERM)
         self.run_until(lambda: self.seen)
         self.assertEqual(set(self.seen), {"chld"})
-
-    def test_example(self):
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            with subprocess.Popen([sys.executable, "-c", ASK_EXIT], stdout=subprocess.PIPE, text=True) as child:
-                self.assertIn(f"pid {child.pid}", child.stdout.readline())
-                child.send_signal(signum)
-                self.assertEqual(child.wait(15), 0)
-                self.assertEqual(child.stdout.read(), f"got signal {signum.name}: exit\n")
 
 
 tap.main()

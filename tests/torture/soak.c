@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+
 #ifdef LOOP_WITH_ASAN
-#include <sanitizer/allocator_interface.h>
+/* gcc has the function, and not the header. */
+size_t __sanitizer_get_current_allocated_bytes (void);
 #endif
 
 /*

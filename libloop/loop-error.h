@@ -31,6 +31,7 @@ G_BEGIN_DECLS
  * @LOOP_ERROR_QUEUE_SHUT_DOWN: the queue was shut down
  * @LOOP_ERROR_FORKED: the loop belongs to the parent process
  * @LOOP_ERROR_BROKEN_PROCESS_POOL: the process that ran the job, or was to run it, has ended
+ * @LOOP_ERROR_NO_BUFFER: a buffered protocol gave no memory to read into
  *
  * Error codes in the %LOOP_ERROR domain.
  */
@@ -50,6 +51,7 @@ typedef enum
   LOOP_ERROR_QUEUE_SHUT_DOWN,
   LOOP_ERROR_FORKED,
   LOOP_ERROR_BROKEN_PROCESS_POOL,
+  LOOP_ERROR_NO_BUFFER,
 } LoopError;
 
 LOOP_AVAILABLE_IN_1_0

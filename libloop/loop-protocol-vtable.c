@@ -2,28 +2,14 @@
 
 #include "config.h"
 
-#include "loop-protocol.h"
-
-#define LOOP_TYPE_VTABLE_PROTOCOL (loop_vtable_protocol_get_type ())
-G_DECLARE_FINAL_TYPE (LoopVtableProtocol, loop_vtable_protocol, LOOP, VTABLE_PROTOCOL, GObject)
-
-/* A protocol of plain functions. */
-struct _LoopVtableProtocol
-{
-  GObject parent_instance;
-
-  const LoopProtocolVTable *vtable;
-  gpointer user_data;
-  GDestroyNotify notify;
-  LoopTransport *transport; /* between connection_made and connection_lost, when it outlives us */
-};
+#include "loop-protocol-vtable-private.h"
 
 static void loop_vtable_protocol_iface_init (LoopProtocolInterface *iface);
 
-G_DEFINE_FINAL_TYPE_WITH_CODE (LoopVtableProtocol,
-                               loop_vtable_protocol,
-                               G_TYPE_OBJECT,
-                               G_IMPLEMENT_INTERFACE (LOOP_TYPE_PROTOCOL, loop_vtable_protocol_iface_init))
+G_DEFINE_TYPE_WITH_CODE (LoopVtableProtocol,
+                         loop_vtable_protocol,
+                         G_TYPE_OBJECT,
+                         G_IMPLEMENT_INTERFACE (LOOP_TYPE_PROTOCOL, loop_vtable_protocol_iface_init))
 
 static void
 loop_vtable_protocol_finalize (GObject *object)
@@ -113,6 +99,19 @@ loop_vtable_protocol_iface_init (LoopProtocolInterface *iface)
   iface->eof_received = vtable_eof_received;
 }
 
+/* For constructors: of @type, which is this one or derives from it. */
+gpointer
+loop_vtable_protocol_new (GType type, const LoopProtocolVTable *vtable, gpointer user_data, GDestroyNotify notify)
+{
+  LoopVtableProtocol *self = g_object_new (type, NULL);
+
+  self->vtable = vtable;
+  self->user_data = user_data;
+  self->notify = notify;
+
+  return self;
+}
+
 /**
  * loop_protocol_new: (skip)
  * @vtable: the functions, which have to stay valid: a static structure
@@ -126,14 +125,7 @@ loop_vtable_protocol_iface_init (LoopProtocolInterface *iface)
 LoopProtocol *
 loop_protocol_new (const LoopProtocolVTable *vtable, gpointer user_data, GDestroyNotify notify)
 {
-  LoopVtableProtocol *self;
-
   g_return_val_if_fail (vtable != NULL, NULL);
 
-  self = g_object_new (LOOP_TYPE_VTABLE_PROTOCOL, NULL);
-  self->vtable = vtable;
-  self->user_data = user_data;
-  self->notify = notify;
-
-  return LOOP_PROTOCOL (self);
+  return loop_vtable_protocol_new (LOOP_TYPE_VTABLE_PROTOCOL, vtable, user_data, notify);
 }

@@ -2,8 +2,8 @@
 
 #pragma once
 
+#include "loop-buffered-protocol-private.h"
 #include "loop-future-private.h"
-#include "loop-protocol.h"
 #include "loop-transport-private.h"
 #include "loop-write-buffer-private.h"
 
@@ -37,8 +37,9 @@ struct _LoopSocketTransport
   LoopTransport parent_instance;
 
   LoopWatch watch;
-  const LoopProtocolInterface *iface; /* of the protocol */
-  const LoopTransportFile *file;      /* or NULL: it is a socket */
+  const LoopProtocolInterface *iface;                  /* of the protocol */
+  const LoopBufferedProtocolInterface *buffered_iface; /* or NULL: it has no memory of its own */
+  const LoopTransportFile *file;                       /* or NULL: it is a socket */
   int fd;
   guint32 peer_length;
   struct sockaddr *peer;
@@ -85,14 +86,22 @@ gboolean loop_socket_transport_attach (LoopSocketTransport *self,
                                        GObject *protocol,
                                        GError **error);
 G_GNUC_INTERNAL
-void loop_socket_transport_drain (LoopSocketTransport *self);
+void loop_socket_transport_drain (LoopSocketTransport *self, int max_calls);
 G_GNUC_INTERNAL
 void loop_socket_transport_start (LoopSocketTransport *self,
                                   LoopFuture *waiter,
                                   LoopTransportLostFunc lost_func,
                                   gpointer lost_data);
 
-/* For loop-socket-transport.c, from loop-socket-transport-write.c. */
+/* For loop-socket-transport.c, from its halves for reading and writing. */
+G_GNUC_INTERNAL
+void loop_socket_transport_class_init_read (LoopTransportClass *klass);
+G_GNUC_INTERNAL
+void loop_socket_transport_readable (LoopWatch *watch);
+G_GNUC_INTERNAL
+void loop_socket_transport_start_reading (LoopSocketTransport *self);
+G_GNUC_INTERNAL
+void loop_socket_transport_stop_reading (LoopSocketTransport *self);
 G_GNUC_INTERNAL
 void loop_socket_transport_class_init_write (LoopTransportClass *klass);
 G_GNUC_INTERNAL
@@ -101,6 +110,8 @@ void loop_socket_transport_writable (LoopWatch *watch);
 /* And the other way round. */
 G_GNUC_INTERNAL
 void loop_socket_transport_set_interest (LoopSocketTransport *self, guint8 interest);
+G_GNUC_INTERNAL
+void loop_socket_transport_force_close (LoopSocketTransport *self, GError *exception);
 G_GNUC_INTERNAL
 void loop_socket_transport_schedule_connection_lost (LoopSocketTransport *self, GError *exception);
 G_GNUC_INTERNAL

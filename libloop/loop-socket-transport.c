@@ -14,8 +14,9 @@
  * The descriptor is the transport's own; a GSocket is made around it only when somebody
  * asks for one, because most never do and it costs more than the rest of the transport.
  *
- * Writing is in loop-socket-transport-write.c; here is all the rest. What other files have
- * in place of recv(), send() and close() is in loop-pipe-transport.c.
+ * Reading is in loop-socket-transport-read.c, writing in loop-socket-transport-write.c; here is
+ * all the rest. What other files have in place of recv(), send() and close() is in
+ * loop-pipe-transport.c.
  */
 G_DEFINE_TYPE (LoopSocketTransport, loop_socket_transport, LOOP_TYPE_TRANSPORT)
 
@@ -36,25 +37,6 @@ loop_socket_transport_set_interest (LoopSocketTransport *self, guint8 interest)
   loop_event_loop_enter (loop);
   loop_poller_set_interest (&loop->poller, &self->watch, interest);
   loop_event_loop_leave (loop);
-}
-
-static gboolean
-can_read (LoopSocketTransport *self)
-{
-  return !self->is_read_paused && !self->is_read_finished && !self->is_closing && self->is_connected;
-}
-
-static void
-start_reading (LoopSocketTransport *self)
-{
-  if (can_read (self))
-    loop_socket_transport_set_interest (self, self->watch.wanted | LOOP_INTEREST_READ);
-}
-
-static void
-stop_reading (LoopSocketTransport *self)
-{
-  loop_socket_transport_set_interest (self, self->watch.wanted & ~LOOP_INTEREST_READ);
 }
 
 /* Nothing is written from now on, and nothing new is read. */
@@ -103,6 +85,7 @@ let_go (LoopSocketTransport *self)
   loop_event_loop_enter (loop);
   protocol = g_steal_pointer (&self->parent_instance.protocol);
   self->iface = NULL;
+  self->buffered_iface = NULL;
   loop_event_loop_leave (loop);
 
   self->lost_func = NULL;
@@ -168,8 +151,8 @@ loop_socket_transport_schedule_connection_lost (LoopSocketTransport *self, GErro
 }
 
 /* Ends the connection without writing what is buffered. Takes @exception. */
-static void
-force_close (LoopSocketTransport *self, GError *exception)
+void
+loop_socket_transport_force_close (LoopSocketTransport *self, GError *exception)
 {
   if (self->is_lost)
     {
@@ -184,103 +167,13 @@ force_close (LoopSocketTransport *self, GError *exception)
 }
 
 static void
-fail (LoopSocketTransport *self, int saved_errno, const char *what)
-{
-  GError *error = NULL;
-
-  loop_set_error_from_errno (&error, saved_errno, "%s", what);
-  force_close (self, error);
-}
-
-static void
-handle_eof (LoopSocketTransport *self)
-{
-  gboolean keep_open;
-
-  self->is_read_finished = TRUE;
-  stop_reading (self);
-
-  keep_open = self->iface->eof_received (loop_socket_transport_get_protocol (self));
-  if (!keep_open || self->file != NULL)
-    loop_transport_close (LOOP_TRANSPORT (self));
-}
-
-/* Reads what is there and hands it over, as long as the protocol wants more. */
-static void
-read_some (LoopSocketTransport *self, gboolean until_empty, int max_calls)
-{
-  LoopEventLoop *loop = get_loop (self);
-  gboolean is_shared;
-  gsize size;
-  guint8 *buffer = loop_event_loop_take_read_buffer (loop, &size, &is_shared);
-
-  for (int i = 0; i < max_calls; i++)
-    {
-      gssize n = G_UNLIKELY (self->file != NULL) ? self->file->read (self->fd, buffer, size)
-                                                 : recv (self->fd, buffer, size, 0);
-
-      if (G_LIKELY (n > 0))
-        {
-          loop_socket_transport_count (&self->n_received, (gsize) n);
-          self->iface->data_received (loop_socket_transport_get_protocol (self), buffer, (gsize) n);
-
-          /* A short read says that there is no more, without another system call to ask. */
-          if (G_LIKELY ((gsize) n < size && !until_empty))
-            break;
-          /* A main loop in there may even have read to the end. */
-          if (self->is_read_paused || self->is_closing || self->is_read_finished)
-            break;
-        }
-      else if (n == 0)
-        {
-          /* The failed write has taken the error of a reset, which now looks like an orderly end. */
-          if (self->write_error == NULL)
-            handle_eof (self);
-          break;
-        }
-      else if (errno == EAGAIN)
-        {
-          break;
-        }
-      else if (errno != EINTR)
-        {
-          fail (self, errno, "Could not read from the connection");
-          break;
-        }
-    }
-
-  loop_event_loop_return_read_buffer (loop, buffer, is_shared);
-}
-
-static void
-socket_transport_readable (LoopWatch *watch)
-{
-  LoopSocketTransport *self = loop_socket_transport_from_watch (watch);
-
-  if (G_UNLIKELY (self->is_read_finished))
-    self->file->hung_up (self);
-  else
-    read_some (self, FALSE, LOOP_SOCKET_TRANSPORT_MAX_CALLS);
-}
-
-/* Hands over what is there already. Somebody may write faster than it is read, so there is an end to it. */
-void
-loop_socket_transport_drain (LoopSocketTransport *self)
-{
-  if (can_read (self))
-    read_some (self, TRUE, LOOP_SOCKET_TRANSPORT_MAX_CALLS);
-}
-
-static void
 finish_after_write_error (gpointer data)
 {
   LoopSocketTransport *self = data;
 
   /* The peer may have said why before it went: what it sent is not to be lost. */
-  if (can_read (self))
-    read_some (self, TRUE, G_MAXINT);
-
-  force_close (self, g_steal_pointer (&self->write_error));
+  loop_socket_transport_drain (self, G_MAXINT);
+  loop_socket_transport_force_close (self, g_steal_pointer (&self->write_error));
 }
 
 /* A failed write ends the connection, once the user's call of write has returned. */
@@ -301,7 +194,7 @@ loop_socket_transport_fail_write (LoopSocketTransport *self, int saved_errno)
 static void
 socket_transport_watch_failed (LoopWatch *watch, GError *error)
 {
-  force_close (loop_socket_transport_from_watch (watch), g_error_copy (error));
+  loop_socket_transport_force_close (loop_socket_transport_from_watch (watch), g_error_copy (error));
 }
 
 static void
@@ -329,7 +222,7 @@ socket_transport_watch_describe (const LoopWatch *watch, gboolean is_writer, Loo
 }
 
 static const LoopWatchClass socket_transport_watch_class = {
-  .readable = socket_transport_readable,
+  .readable = loop_socket_transport_readable,
   .writable = loop_socket_transport_writable,
   .failed = socket_transport_watch_failed,
   .closed = socket_transport_watch_closed,
@@ -342,6 +235,7 @@ loop_socket_transport_protocol_changed (LoopTransport *transport)
   LoopSocketTransport *self = loop_socket_transport_from_base (transport);
 
   self->iface = LOOP_PROTOCOL_GET_IFACE (transport->protocol);
+  self->buffered_iface = loop_buffered_protocol_peek_iface (transport->protocol);
 }
 
 static void
@@ -353,7 +247,7 @@ loop_socket_transport_close (LoopTransport *transport)
     return;
 
   begin_closing (self);
-  stop_reading (self);
+  loop_socket_transport_stop_reading (self);
 
   if (self->buffer.size == 0 && self->write_error == NULL)
     loop_socket_transport_schedule_connection_lost (self, NULL);
@@ -362,7 +256,7 @@ loop_socket_transport_close (LoopTransport *transport)
 static void
 loop_socket_transport_abort (LoopTransport *transport)
 {
-  force_close (loop_socket_transport_from_base (transport), NULL);
+  loop_socket_transport_force_close (loop_socket_transport_from_base (transport), NULL);
 }
 
 static gboolean
@@ -428,38 +322,6 @@ loop_socket_transport_get_extra_info (LoopTransport *transport, const char *name
 }
 
 static void
-loop_socket_transport_pause_reading (LoopTransport *transport)
-{
-  LoopSocketTransport *self = loop_socket_transport_from_base (transport);
-
-  if (self->is_read_paused || self->is_closing)
-    return;
-
-  self->is_read_paused = TRUE;
-  stop_reading (self);
-}
-
-static void
-loop_socket_transport_resume_reading (LoopTransport *transport)
-{
-  LoopSocketTransport *self = loop_socket_transport_from_base (transport);
-
-  if (!self->is_read_paused || self->is_closing)
-    return;
-
-  self->is_read_paused = FALSE;
-  start_reading (self);
-}
-
-static gboolean
-loop_socket_transport_is_reading (LoopTransport *transport)
-{
-  LoopSocketTransport *self = loop_socket_transport_from_base (transport);
-
-  return !self->is_read_paused && !self->is_closing;
-}
-
-static void
 loop_socket_transport_describe (LoopTransport *transport, LoopTransportDescription *description)
 {
   LoopSocketTransport *self = loop_socket_transport_from_base (transport);
@@ -505,10 +367,8 @@ loop_socket_transport_class_init (LoopSocketTransportClass *klass)
   transport_class->is_closing = loop_socket_transport_is_closing;
   transport_class->get_extra_info = loop_socket_transport_get_extra_info;
   transport_class->protocol_changed = loop_socket_transport_protocol_changed;
-  transport_class->pause_reading = loop_socket_transport_pause_reading;
-  transport_class->resume_reading = loop_socket_transport_resume_reading;
-  transport_class->is_reading = loop_socket_transport_is_reading;
   transport_class->describe = loop_socket_transport_describe;
+  loop_socket_transport_class_init_read (transport_class);
   loop_socket_transport_class_init_write (transport_class);
 }
 
@@ -605,7 +465,7 @@ call_connection_made (gpointer data)
 
   loop_socket_transport_set_shown (self, &self->is_connected, TRUE);
   self->iface->connection_made (loop_socket_transport_get_protocol (self), LOOP_TRANSPORT (self));
-  start_reading (self);
+  loop_socket_transport_start_reading (self);
 
   waiter = g_steal_pointer (&self->waiter);
   if (waiter != NULL)

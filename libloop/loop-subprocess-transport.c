@@ -135,7 +135,7 @@ child_ended (LoopWatch *watch)
   for (int i = 1; i < LOOP_SUBPROCESS_N_PIPES; i++)
     {
       if (loop_subprocess_pipe_is_open (self->pipes[i]))
-        loop_socket_transport_drain (&self->pipes[i]->transport->parent_instance);
+        loop_socket_transport_drain (&self->pipes[i]->transport->parent_instance, LOOP_SOCKET_TRANSPORT_MAX_CALLS);
     }
   set_exited (self, returncode);
 }

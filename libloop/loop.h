@@ -13,6 +13,7 @@
 
 #include <libloop/loop-async-generator.h>
 #include <libloop/loop-barrier.h>
+#include <libloop/loop-buffered-protocol.h>
 #include <libloop/loop-condition.h>
 #include <libloop/loop-connect-pipe.h>
 #include <libloop/loop-connection-options.h>

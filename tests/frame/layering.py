@@ -27,8 +27,8 @@ ROOMS = [
         sleep timeout async-generator event-loop-future event-loop-task
     """),
     ("transports", """
-        protocol buffered-protocol datagram-protocol subprocess-protocol subprocess-protocol-vtable base-transport transport
-        protocol-vtable socket-transport socket-transport-write datagram-transport pipe-transport
+        protocol buffered-protocol buffered-protocol-vtable datagram-protocol subprocess-protocol subprocess-protocol-vtable base-transport transport
+        protocol-vtable socket-transport socket-transport-read socket-transport-write datagram-transport pipe-transport
         write-buffer read-buffer
     """),
     ("TLS", """

@@ -64,6 +64,36 @@ class Client : Object, Loop.Protocol {
 	}
 }
 
+// Has memory of its own for what comes.
+class Buffered : Object, Loop.Protocol, Loop.BufferedProtocol {
+	public uint8 memory[4];
+	public StringBuilder received = new StringBuilder ();
+	public Loop.Future lost;
+
+	public Buffered (Loop.EventLoop loop) {
+		lost = loop.create_future ();
+	}
+
+	public size_t get_buffer (ssize_t sizehint, out void* buffer) throws Error {
+		buffer = memory;
+		if (received.len == 12)
+			throw new IOError.NO_SPACE ("enough");
+		return memory.length;
+	}
+
+	public void buffer_updated (size_t n_bytes) {
+		received.append_len ((string) memory, (ssize_t) n_bytes);
+	}
+
+	public void connection_lost (Error? exception) {
+		try {
+			lost.set_exception (exception);
+		} catch (Error e) {
+			error ("%s", e.message);
+		}
+	}
+}
+
 uint16 port_of (Loop.Server server) throws Error {
 	return (uint16) ((InetSocketAddress) server.get_sockets ()[0].get_local_address ()).port;
 }
@@ -194,6 +224,37 @@ void transport (Loop.EventLoop loop) throws Error {
 	loop.run_until_complete (server.wait_closed ());
 }
 
+void buffered (Loop.EventLoop loop) throws Error {
+	var protocol = new Buffered (loop);
+	Loop.BufferedProtocol as_buffered = protocol;
+	void* memory;
+
+	assert (as_buffered.get_buffer (-1, out memory) == 4 && memory == (void*) protocol.memory);
+	as_buffered.buffer_updated (0);
+
+	var server = (Loop.Server) loop.run_until_complete (loop.create_server ({ "127.0.0.1" }, 0, null,
+		() => protocol));
+	var client = new Client (loop);
+	var transport = (Loop.Transport) loop.run_until_complete (loop.create_connection ("127.0.0.1", port_of (server),
+		null, () => client));
+	var n_reports = 0;
+
+	loop.set_exception_handler ((_, context) => {
+		n_reports++;
+		assert (context.get_exception () is IOError.NO_SPACE);
+	});
+	transport.write ("hello, world, and nothing else".data);
+	Check.throws (new IOError.NO_SPACE (""), () => loop.run_until_complete (protocol.lost));
+	assert (protocol.received.str == "hello, world");
+	assert (n_reports == 1);
+	loop.set_exception_handler (null);
+	// It went with something unread.
+	Check.throws (new IOError.CONNECTION_CLOSED (""), () => loop.run_until_complete (client.lost));
+	assert (transport.is_closing ());
+	server.close ();
+	loop.run_until_complete (server.wait_closed ());
+}
+
 void options (Loop.EventLoop loop) throws Error {
 	var address = new InetSocketAddress.from_string ("127.0.0.1", 0);
 	var socket = new Socket (IPV4, STREAM, TCP);
@@ -247,6 +308,7 @@ int main (string[] args) {
 	Check.add ("refused", refused);
 	Check.add ("server", server);
 	Check.add ("transport", transport);
+	Check.add ("buffered", buffered);
 	Check.add ("options", options);
 	Check.add ("defaults", defaults);
 	return Test.run ();

@@ -22,7 +22,7 @@ from ..module import get_introspection_module
 
 from . import _loop_executors, _loop_sync
 from ._loop_calls import Call, WatchCall, get_name, report
-from ._loop_protocols import Protocol, SubprocessProtocol, change_protocol
+from ._loop_protocols import BufferedProtocol, Protocol, SubprocessProtocol, change_protocol
 from ._loop_signals import guards_callbacks, handling_signals, leave_sigint_alone
 from ._loop_subprocess import SubprocessResult, SubprocessTransport, to_arguments, to_options
 from ._loop_sync import get_running_loop
@@ -30,7 +30,8 @@ from ._loop_values import call, from_value, to_error, to_exception, to_value
 
 Loop = get_introspection_module("Loop")
 
-__all__ = ["ThreadPoolExecutor", "Protocol", "SubprocessProtocol", "SubprocessTransport", "SubprocessResult"]
+__all__ = ["ThreadPoolExecutor", "BufferedProtocol", "Protocol", "SubprocessProtocol"]
+__all__ += ["SubprocessTransport", "SubprocessResult"]
 __all__ += _loop_sync.__all__
 ThreadPoolExecutor = _loop_executors.ThreadPoolExecutor
 globals().update((name, getattr(_loop_sync, name)) for name in _loop_sync.__all__)

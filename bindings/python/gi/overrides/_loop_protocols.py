@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Protocols in Python, with asyncio's names for what they are told."""
 
+import ctypes
 import weakref
 
 from gi.repository import GObject
@@ -8,11 +9,13 @@ from gi.repository import GObject
 from ..module import get_introspection_module
 from ._loop_calls import report
 from ._loop_signals import guards_callbacks
-from ._loop_values import to_exception
+from ._loop_values import to_error, to_exception
 
 Loop = get_introspection_module("Loop")
 
-_VFUNCS = tuple(vfunc.get_name() for vfunc in Loop.Protocol.__info__.get_vfuncs())
+_VFUNCS = tuple(
+    vfunc.get_name() for kind in (Loop.Protocol, Loop.BufferedProtocol) for vfunc in kind.__info__.get_vfuncs()
+)
 
 
 class _Protocol:
@@ -67,25 +70,15 @@ class _Protocol:
             return True, None
 
 
-class Protocol(_Protocol, GObject.Object, Loop.Protocol):
-    """A protocol has asyncio's methods: connection_made(transport), data_received(data), eof_received(),
-    pause_writing(), resume_writing(), connection_lost(exception).
-
-    As in asyncio, one that raises in data_received() or eof_received() loses its connection.
-    """
-
-    __gtype_name__ = "LoopPythonProtocol"
-    __module__ = "gi.repository.Loop"
+class _StreamProtocol(_Protocol):
+    """What those of byte streams have, but for their vfuncs."""
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         for name in _VFUNCS:
             # It would take the place of ours, below, in all other protocols as well.
-            if "do_" + name in vars(cls):
+            if "do_" + name in vars(cls) and cls.__module__ != "gi.repository.Loop":
                 raise TypeError(f"{cls.__name__}.do_{name} is to be called {name}, as in asyncio")
-
-    def data_received(self, data):
-        pass
 
     def eof_received(self):
         pass
@@ -96,27 +89,98 @@ class Protocol(_Protocol, GObject.Object, Loop.Protocol):
             self._transport().abort()
         return result
 
-    def do_connection_made(self, transport):
+    def _connection_made(self, transport):
         self._attach(transport)
         self._guard(self.connection_made, transport)
 
-    def do_connection_lost(self, exception):
+    def _connection_lost(self, exception):
         if exception is not None:
             exception = to_exception(exception)
         self._guard(self.connection_lost, self._fatal or exception)
         self._detach()
 
-    def do_pause_writing(self):
+    def _pause_writing(self):
         self._guard(self.pause_writing, message="protocol.pause_writing() failed")
 
-    def do_resume_writing(self):
+    def _resume_writing(self):
         self._guard(self.resume_writing, message="protocol.resume_writing() failed")
+
+    def _eof_received(self):
+        return bool(self._guard_reading(self.eof_received))
+
+
+class Protocol(_StreamProtocol, GObject.Object, Loop.Protocol):
+    """A protocol has asyncio's methods: connection_made(transport), data_received(data), eof_received(),
+    pause_writing(), resume_writing(), connection_lost(exception).
+
+    As in asyncio, one that raises in data_received() or eof_received() loses its connection.
+    """
+
+    __gtype_name__ = "LoopPythonProtocol"
+    __module__ = "gi.repository.Loop"
+
+    do_connection_made = _StreamProtocol._connection_made
+    do_connection_lost = _StreamProtocol._connection_lost
+    do_pause_writing = _StreamProtocol._pause_writing
+    do_resume_writing = _StreamProtocol._resume_writing
+    do_eof_received = _StreamProtocol._eof_received
+
+    def data_received(self, data):
+        pass
 
     def do_data_received(self, data, length):
         self._guard_reading(self.data_received, data)
 
+
+class BufferedProtocol(_StreamProtocol, GObject.Object, Loop.Protocol, Loop.BufferedProtocol):
+    """As Protocol, with get_buffer(sizehint) and buffer_updated(nbytes) in the place of data_received(data).
+
+    get_buffer() returns a writable buffer, which is read into without a copy. It is exported until the next call of any
+    of the protocol's methods: a bytearray cannot be resized in between.
+    """
+
+    __gtype_name__ = "LoopPythonBufferedProtocol"
+    __module__ = "gi.repository.Loop"
+
+    _exported = None
+
+    do_connection_made = _StreamProtocol._connection_made
+    do_pause_writing = _StreamProtocol._pause_writing
+    do_resume_writing = _StreamProtocol._resume_writing
+
+    def get_buffer(self, sizehint):
+        raise NotImplementedError
+
+    def buffer_updated(self, nbytes):
+        pass
+
+    @guards_callbacks
+    def do_get_buffer(self, sizehint):
+        self._exported = None
+        try:
+            view = memoryview(self.get_buffer(sizehint)).cast("B")
+            if view.nbytes == 0:
+                raise RuntimeError("get_buffer() returned an empty buffer")
+            self._exported = ctypes.c_char.from_buffer(view)
+            return view.nbytes, ctypes.addressof(self._exported)
+        except BaseException as exception:
+            # The library tells of it, and connection_lost() is told.
+            if isinstance(exception, (KeyboardInterrupt, SystemExit)):
+                report(Loop.EventLoop.get_running(), "", exception)
+            error = to_error(exception, self)
+        raise error
+
+    def do_buffer_updated(self, nbytes):
+        self._exported = None
+        self._guard_reading(self.buffer_updated, nbytes)
+
     def do_eof_received(self):
-        return bool(self._guard_reading(self.eof_received))
+        self._exported = None
+        return self._eof_received()
+
+    def do_connection_lost(self, exception):
+        self._exported = None
+        self._connection_lost(exception)
 
 
 class SubprocessProtocol(_Protocol, GObject.Object, Loop.SubprocessProtocol):

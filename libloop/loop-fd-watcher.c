@@ -5,11 +5,11 @@
 #include "loop-fd-watcher-private.h"
 
 static LoopFdCallback *
-fd_callback_new (LoopCallback callback, gpointer user_data, GDestroyNotify notify)
+fd_callback_new (const LoopFdClaim *claim, LoopCallback callback, gpointer user_data, GDestroyNotify notify)
 {
   LoopFdCallback *self = g_new (LoopFdCallback, 1);
 
-  *self = (LoopFdCallback) { callback, user_data, notify, 1 };
+  *self = (LoopFdCallback) { claim, callback, user_data, notify, 1 };
 
   return self;
 }
@@ -28,8 +28,31 @@ static void
 fd_callback_run (LoopFdCallback *self)
 {
   self->ref_count++;
-  self->callback (self->user_data);
+  if (self->claim != NULL)
+    self->claim->ready (self->user_data);
+  else
+    self->callback (self->user_data);
   fd_callback_unref (self);
+}
+
+/*
+ * Drops a callback that will not be called any more, and was not removed: a claim is told.
+ * @error is NULL when the loop was closed.
+ *
+ * Returns: whether it was one of the user's
+ */
+static gboolean
+fd_callback_drop (LoopFdCallback *self, const GError *error)
+{
+  gboolean is_users = self != NULL && self->claim == NULL;
+
+  if (self != NULL && self->claim != NULL && error != NULL)
+    self->claim->failed (self->user_data, error);
+  else if (self != NULL && self->claim != NULL)
+    self->claim->closed (self->user_data);
+  fd_callback_unref (self);
+
+  return is_users;
 }
 
 static void
@@ -66,9 +89,9 @@ fd_watch_done (LoopWatch *watch)
   fd_watch_unref ((LoopFdWatch *) watch);
 }
 
-/* Forgets the callbacks; their notifies are user code, so this is for outside the guard. */
-static void
-fd_watch_drop_callbacks (LoopFdWatch *self)
+/* Forgets the callbacks; their notifies are user code, so this is for outside the guard. Returns: whether the user had some */
+static gboolean
+fd_watch_drop_callbacks (LoopFdWatch *self, const GError *error)
 {
   LoopFdCallback *reader;
   LoopFdCallback *writer;
@@ -78,8 +101,7 @@ fd_watch_drop_callbacks (LoopFdWatch *self)
   writer = g_steal_pointer (&self->writer);
   loop_event_loop_leave (self->loop);
 
-  fd_callback_unref (reader);
-  fd_callback_unref (writer);
+  return fd_callback_drop (reader, error) | fd_callback_drop (writer, error);
 }
 
 static void
@@ -87,7 +109,7 @@ fd_watch_closed (LoopWatch *watch)
 {
   LoopFdWatch *self = (LoopFdWatch *) watch;
 
-  fd_watch_drop_callbacks (self);
+  fd_watch_drop_callbacks (self, NULL);
   fd_watch_unref (self);
 }
 
@@ -96,16 +118,16 @@ fd_watch_failed (LoopWatch *watch, GError *error)
 {
   LoopFdWatch *self = (LoopFdWatch *) watch;
   LoopEventLoop *loop = self->loop;
-  gboolean is_wanted = self->reader != NULL || self->writer != NULL;
+  gboolean is_wanted;
 
   self->ref_count++;
   loop_event_loop_enter (loop);
   loop_poller_remove (&loop->poller, watch);
   loop_event_loop_leave (loop);
 
-  fd_watch_drop_callbacks (self);
+  is_wanted = fd_watch_drop_callbacks (self, error);
   fd_watch_unref (self);
-  /* Otherwise nobody watches any more, and the poller was about to be told. */
+  /* Otherwise nobody of the user's watches any more, and the poller was about to be told. */
   if (is_wanted)
     loop_event_loop_report (loop, loop_exception_context_new ("Watching a file descriptor failed", error));
 }
@@ -127,7 +149,10 @@ fd_watch_describe (const LoopWatch *watch, gboolean is_writer, LoopDescription *
 
   description->id = watch->id;
   description->kind = is_writer ? "writer" : "reader";
-  description->function = callback != NULL ? (gpointer) callback->callback : NULL;
+  if (callback != NULL && callback->claim != NULL)
+    description->name = callback->claim->name;
+  else
+    description->function = callback != NULL ? (gpointer) callback->callback : NULL;
   description->fd = watch->fd;
 }
 
@@ -140,6 +165,12 @@ const LoopWatchClass loop_fd_watch_class = {
   .idle = fd_watch_idle,
   .describe = fd_watch_describe,
 };
+
+static LoopFdCallback **
+get_place (LoopFdWatch *watch, guint8 interest)
+{
+  return interest == LOOP_INTEREST_READ ? &watch->reader : &watch->writer;
+}
 
 static LoopFdWatch *
 find_fd_watch (LoopEventLoop *self, int fd)
@@ -189,29 +220,86 @@ loop_fd_watcher_evict (LoopEventLoop *self, int fd)
   fd_watch_unref (watch);
 }
 
-static void
-report_closed (LoopEventLoop *self, int fd)
+static gboolean
+check_class (const LoopWatch *watch, int fd, GError **error)
 {
-  g_autoptr (GError) error = make_closed_error (fd);
+  if (watch == NULL || watch->klass == &loop_fd_watch_class)
+    return TRUE;
 
-  loop_event_loop_report (self, loop_exception_context_new ("Watching a file descriptor failed", error));
+  g_set_error (error, LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE, "File descriptor %d is used by a transport or a server",
+               fd);
+
+  return FALSE;
 }
 
+/* A callback of the user's gives way to another one only. */
 static gboolean
-add_callback (LoopEventLoop *self,
-              int fd,
-              guint8 interest,
-              LoopCallback callback,
-              gpointer user_data,
-              GDestroyNotify notify,
-              GError **error)
+check_replacement (const LoopFdCallback *old_callback, const LoopFdCallback *new_callback, int fd, GError **error)
 {
-  LoopFdCallback *new_callback = fd_callback_new (callback, user_data, notify);
+  if (old_callback == NULL || (old_callback->claim == NULL && new_callback->claim == NULL))
+    return TRUE;
+
+  if (old_callback->claim != NULL)
+    g_set_error (error, LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE, "File descriptor %d is waited for by %s", fd,
+                 old_callback->claim->name);
+  else
+    g_set_error (error, LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE,
+                 "File descriptor %d is watched by a callback of the same direction", fd);
+
+  return FALSE;
+}
+
+/*
+ * Finds out whose the watch of a number is, and makes it that of the file that has it now.
+ * Takes from it what was meant for an earlier file.
+ */
+static gboolean
+verify (LoopEventLoop *self,
+        LoopFdWatch *watch,
+        guint8 interest,
+        const LoopFdCallback *new_callback,
+        LoopFdCallback **stranded,
+        GError **error)
+{
+  LoopFdCallback **same = get_place (watch, interest);
+  LoopFdCallback **other = same == &watch->reader ? &watch->writer : &watch->reader;
+  gboolean is_other_file = FALSE;
+
+  if (!loop_poller_verify (&self->poller, &watch->watch, interest, &is_other_file, error))
+    return FALSE;
+
+  if (is_other_file)
+    {
+      stranded[0] = g_steal_pointer (other);
+      if (*same != NULL && (*same)->claim != NULL)
+        stranded[1] = g_steal_pointer (same);
+      return TRUE;
+    }
+
+  return check_replacement (*same, new_callback, watch->watch.fd, error);
+}
+
+static void
+drop_stranded (LoopEventLoop *self, int fd, LoopFdCallback **stranded)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (stranded[0] == NULL && stranded[1] == NULL)
+    return;
+
+  error = make_closed_error (fd);
+  if (fd_callback_drop (stranded[0], error) | fd_callback_drop (stranded[1], error))
+    loop_event_loop_report (self, loop_exception_context_new ("Watching a file descriptor failed", error));
+}
+
+/* Takes @new_callback. */
+static gboolean
+add_callback (LoopEventLoop *self, int fd, guint8 interest, LoopFdCallback *new_callback, GError **error)
+{
   LoopFdCallback *old_callback = NULL;
-  LoopFdCallback *stranded = NULL;
+  LoopFdCallback *stranded[2] = { NULL, NULL };
   LoopWatch *watch;
   LoopFdWatch *fd_watch = NULL;
-  gboolean is_other_file = FALSE;
 
   if (!loop_event_loop_check_usable (self, error))
     {
@@ -226,15 +314,13 @@ add_callback (LoopEventLoop *self,
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "Invalid file descriptor %d", fd);
   else if (watch == NULL)
     fd_watch = start_watching (self, fd, interest, error);
-  else if (watch->klass != &loop_fd_watch_class)
-    g_set_error (error, LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE,
-                 "File descriptor %d is used by a transport or a server", fd);
-  else if (loop_poller_verify (&self->poller, watch, interest, &is_other_file, error))
+  else if (check_class (watch, fd, error) &&
+           verify (self, (LoopFdWatch *) watch, interest, new_callback, stranded, error))
     fd_watch = (LoopFdWatch *) watch;
 
   if (fd_watch != NULL)
     {
-      LoopFdCallback **place = interest == LOOP_INTEREST_READ ? &fd_watch->reader : &fd_watch->writer;
+      LoopFdCallback **place = get_place (fd_watch, interest);
       LoopReadyItem *item = interest == LOOP_INTEREST_READ ? &fd_watch->watch.reader : &fd_watch->watch.writer;
 
       /* An event that waits for the callback that is replaced is not the new one's. */
@@ -243,27 +329,91 @@ add_callback (LoopEventLoop *self,
 
       old_callback = *place;
       *place = new_callback;
-
-      /* The callback for the other direction was not meant for the file that has the number now. */
-      if (is_other_file)
-        {
-          place = interest == LOOP_INTEREST_READ ? &fd_watch->writer : &fd_watch->reader;
-          stranded = g_steal_pointer (place);
-        }
     }
   loop_event_loop_leave (self);
 
   if (fd_watch != NULL)
     loop_event_loop_trace (self, fd_watch->watch.id);
   fd_callback_unref (fd_watch != NULL ? old_callback : new_callback);
-
-  if (stranded != NULL)
-    {
-      fd_callback_unref (stranded);
-      report_closed (self, fd);
-    }
+  drop_stranded (self, fd, stranded);
 
   return fd_watch != NULL;
+}
+
+gboolean
+loop_fd_watcher_claim (LoopEventLoop *self,
+                       int fd,
+                       guint8 interest,
+                       const LoopFdClaim *claim,
+                       gpointer owner,
+                       GError **error)
+{
+  return add_callback (self, fd, interest, fd_callback_new (claim, NULL, owner, NULL), error);
+}
+
+/* Nobody waits any more: at once, for whoever has waited may close the descriptor next. With the guard. */
+static void
+stop_watching (LoopEventLoop *self, LoopFdWatch *watch)
+{
+  loop_poller_remove (&self->poller, &watch->watch);
+  fd_watch_unref (watch);
+}
+
+/* Those of an earlier file of that number, which was closed without a word, are told so now. */
+gpointer
+loop_fd_watcher_lookup_claim (LoopEventLoop *self, int fd, guint8 interest, const LoopFdClaim *claim)
+{
+  LoopFdCallback *stranded[2] = { NULL, NULL };
+  LoopFdCallback *callback = NULL;
+  gboolean is_other_file = FALSE;
+  gpointer owner = NULL;
+  LoopFdWatch *watch;
+
+  loop_event_loop_enter (self);
+  watch = find_fd_watch (self, fd);
+  if (watch != NULL)
+    callback = *get_place (watch, interest);
+  if (callback != NULL && callback->claim == claim &&
+      loop_poller_verify (&self->poller, &watch->watch, interest, &is_other_file, NULL))
+    owner = callback->user_data;
+
+  if (is_other_file)
+    {
+      stranded[0] = g_steal_pointer (&watch->reader);
+      stranded[1] = g_steal_pointer (&watch->writer);
+      stop_watching (self, watch);
+    }
+  loop_event_loop_leave (self);
+
+  drop_stranded (self, fd, stranded);
+
+  return is_other_file ? NULL : owner;
+}
+
+void
+loop_fd_watcher_unclaim (LoopEventLoop *self, int fd, guint8 interest)
+{
+  LoopFdWatch *watch;
+  LoopFdCallback *callback;
+
+  loop_event_loop_enter (self);
+  watch = find_fd_watch (self, fd);
+  callback = g_steal_pointer (get_place (watch, interest));
+  g_assert (callback->claim != NULL);
+
+  if (watch->reader != NULL || watch->writer != NULL)
+    loop_poller_set_interest (&self->poller, &watch->watch, watch->watch.wanted & ~interest);
+  else
+    stop_watching (self, watch);
+  loop_event_loop_leave (self);
+
+  fd_callback_unref (callback);
+}
+
+gboolean
+loop_fd_watcher_check_free (LoopEventLoop *self, int fd, GError **error)
+{
+  return check_class (loop_poller_lookup (&self->poller, fd), fd, error);
 }
 
 static gboolean
@@ -279,9 +429,10 @@ remove_callback (LoopEventLoop *self, int fd, guint8 interest)
   watch = find_fd_watch (self, fd);
   if (watch != NULL)
     {
-      LoopFdCallback **place = interest == LOOP_INTEREST_READ ? &watch->reader : &watch->writer;
+      LoopFdCallback **place = get_place (watch, interest);
 
-      callback = g_steal_pointer (place);
+      if (*place != NULL && (*place)->claim == NULL)
+        callback = g_steal_pointer (place);
       if (callback != NULL)
         loop_poller_set_interest (&self->poller, &watch->watch, watch->watch.wanted & ~interest);
     }
@@ -309,7 +460,8 @@ remove_callback (LoopEventLoop *self, int fd, guint8 interest)
  * replaced. Remove it before closing @fd.
  *
  * Returns: %TRUE, or %FALSE with an I/O error when @fd is not open or cannot be polled,
- *   or with %LOOP_ERROR_DESCRIPTOR_IN_USE when a transport reads it
+ *   or with %LOOP_ERROR_DESCRIPTOR_IN_USE when a transport has it, or an operation such as
+ *   [method@EventLoop.sock_recv] waits for it
  */
 gboolean
 loop_event_loop_add_reader_full (LoopEventLoop *self,
@@ -323,7 +475,7 @@ loop_event_loop_add_reader_full (LoopEventLoop *self,
   g_return_val_if_fail (callback != NULL, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  return add_callback (self, fd, LOOP_INTEREST_READ, callback, user_data, notify, error);
+  return add_callback (self, fd, LOOP_INTEREST_READ, fd_callback_new (NULL, callback, user_data, notify), error);
 }
 
 /**
@@ -400,7 +552,7 @@ loop_event_loop_add_writer_full (LoopEventLoop *self,
   g_return_val_if_fail (callback != NULL, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  return add_callback (self, fd, LOOP_INTEREST_WRITE, callback, user_data, notify, error);
+  return add_callback (self, fd, LOOP_INTEREST_WRITE, fd_callback_new (NULL, callback, user_data, notify), error);
 }
 
 /**

@@ -49,6 +49,24 @@ loop_socket_check_stream (GSocket *socket, GError **error)
   return TRUE;
 }
 
+/* Returns: SOCK_STREAM or another */
+int
+loop_socket_get_native_type (GSocket *socket)
+{
+  switch (g_socket_get_socket_type (socket))
+    {
+    case G_SOCKET_TYPE_STREAM:
+      return SOCK_STREAM;
+    case G_SOCKET_TYPE_DATAGRAM:
+      return SOCK_DGRAM;
+    case G_SOCKET_TYPE_SEQPACKET:
+      return SOCK_SEQPACKET;
+    case G_SOCKET_TYPE_INVALID:
+    default:
+      return 0; /* GLib knows no others; for a lookup it means any */
+    }
+}
+
 /* As asyncio does: a write goes out at once. Sockets other than TCP's have no such delay. */
 void
 loop_socket_set_nodelay (int fd)

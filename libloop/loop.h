@@ -43,6 +43,7 @@
 #include <libloop/loop-shield.h>
 #include <libloop/loop-signal-watcher.h>
 #include <libloop/loop-sleep.h>
+#include <libloop/loop-sock.h>
 #include <libloop/loop-subprocess-options.h>
 #include <libloop/loop-subprocess-protocol.h>
 #include <libloop/loop-subprocess-result.h>

@@ -39,6 +39,7 @@ ROOMS = [
         happy-eyeballs listener server sock sendfile stream stream-reader stream-writer
         io-channel io-wait io-input-stream io-output-stream io-stream
         event-loop-server event-loop-connection event-loop-sock event-loop-datagram
+        sock-accept sock-connect sock-receive sock-send sock-wait
     """),
     ("offload", """
         executor executor-job executor-worker job-queue thread-pool thread-pool-executor process-pool-executor

@@ -22,7 +22,7 @@ function addConstructors (Loop)
 function _init ()
 {
   // They look for the namespace, which is not there before.
-  const { coroutines, eventLoop, exceptions, futures, protocols, sync, tasks } = imports.overrides.libloop;
+  const { coroutines, eventLoop, exceptions, futures, protocols, sockets, sync, tasks } = imports.overrides.libloop;
 
   exceptions.extendExceptionContext ();
   futures.extendFuture ();
@@ -32,6 +32,7 @@ function _init ()
   tasks.extendTaskGroup ();
   eventLoop.extendEventLoop ();
   eventLoop.extendExecutor ();
+  sockets.extendSockets ();
   sync.extendQueue ();
   sync.extendCondition ();
   protocols.guardProtocols ();

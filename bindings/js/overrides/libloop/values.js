@@ -2,7 +2,7 @@
 //
 // JavaScript values in GValues.
 
-const { GObject } = imports.gi;
+const { GLib, GObject, Loop } = imports.gi;
 const { fromError } = imports.overrides.libloop.exceptions;
 
 const Value = GObject.registerClass ({ GTypeName: 'LoopJSValue' }, class extends GObject.Object {
@@ -36,6 +36,12 @@ function fromValue (value)
     return value.value;
   if (value instanceof GObject.ValueArray)
     return Array.from ({ length: value.n_values }, (_, i) => fromValue (value.get_nth (i)));
+  if (value instanceof GLib.Bytes)
+    return value.toArray ();
+  if (value instanceof Loop.AcceptResult)
+    return [value.get_socket (), value.get_address ()];
+  if (value instanceof Loop.RecvfromResult)
+    return [value.get_data ().toArray (), value.get_address ()];
 
   return fromError (value);
 }

@@ -24,6 +24,7 @@ from . import _loop_executors, _loop_sync
 from ._loop_calls import Call, WatchCall, get_name, report
 from ._loop_protocols import BufferedProtocol, Protocol, SubprocessProtocol, change_protocol
 from ._loop_signals import guards_callbacks, handling_signals, leave_sigint_alone
+from ._loop_sockets import SocketOperations
 from ._loop_subprocess import SubprocessResult, SubprocessTransport, to_arguments, to_options
 from ._loop_sync import get_running_loop
 from ._loop_values import call, from_value, to_error, to_exception, to_value
@@ -123,7 +124,7 @@ def _guard_factory(factory, kind=Loop.Protocol, loop=None):
 # --- Event loop -----------------------------------------------------------------------------------------------------
 
 
-class EventLoop(Loop.EventLoop):
+class EventLoop(SocketOperations, Loop.EventLoop):
     def __init__(self, **properties):
         super().__init__(**properties)
         self.set_exception_handler(None)

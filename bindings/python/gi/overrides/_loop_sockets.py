@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The low-level socket operations, as asyncio has them: with sockets of Python's, or with those of GIO.
+
+A socket of Python's is read and written by Python itself, straight from and into the caller's buffers, once the library
+says that it is ready. That is done by the task that awaits it, so that nothing is lost when the task is cancelled. With
+a Gio.Socket, the library does it, and addresses are those of GIO.
+"""
+
+import errno
+import os
+import socket
+import ssl
+
+from gi.repository import Gio, GLib
+
+from ..module import get_introspection_module
+from ._loop_values import call
+
+Loop = get_introspection_module("Loop")
+
+_IN = GLib.IOCondition.IN
+_OUT = GLib.IOCondition.OUT
+
+
+def _view(buffer):
+    return memoryview(buffer).cast("B")
+
+
+def _to_bytes(data):
+    return GLib.Bytes.new(data if isinstance(data, bytes) else bytes(_view(data)))
+
+
+def _from_bytes(data):
+    return data.get_data() or b""
+
+
+async def _receive(future):
+    # What PyGObject makes of the result is only good while the future has it.
+    received = await future
+    if isinstance(received, GLib.Bytes):
+        return _from_bytes(received)
+    return _from_bytes(received.get_data()), received.get_address()
+
+
+async def _accept(future):
+    accepted = await future
+    return accepted.get_socket(), accepted.get_address()
+
+
+def _to_connectable(sock, address):
+    if isinstance(address, Gio.SocketConnectable):
+        return address
+    if sock.get_family() == Gio.SocketFamily.UNIX:
+        path = os.fsencode(address)
+        if path[:1] == b"\0":
+            return Gio.UnixSocketAddress.new_with_type(path[1:], Gio.UnixSocketAddressType.ABSTRACT)
+        return Gio.UnixSocketAddress.new(os.fsdecode(path))
+    return Gio.NetworkAddress.new(*address[:2])
+
+
+def _is_resolved(sock, address):
+    try:
+        socket.inet_pton(sock.family, address[0].split("%")[0])
+    except (OSError, TypeError, AttributeError):
+        return False
+    return isinstance(address[1], int)
+
+
+class SocketOperations:
+    """A part of the event loop."""
+
+    def _check_sock(self, sock):
+        if isinstance(sock, ssl.SSLSocket):
+            raise TypeError("Socket cannot be of type SSLSocket")
+        if not isinstance(sock, socket.socket):
+            raise TypeError(f"a socket was expected, got {sock!r}")
+        if self.get_debug() and sock.gettimeout() != 0:
+            raise ValueError("the socket must be non-blocking")
+        call(super().sock_check, sock.fileno())
+
+    async def _sock_try(self, sock, condition, function, *args):
+        while True:
+            try:
+                return function(*args)
+            except (BlockingIOError, InterruptedError):
+                pass
+            await super().sock_wait(sock.fileno(), condition)
+
+    async def sock_recv(self, sock, nbytes):
+        if isinstance(sock, Gio.Socket):
+            return await _receive(super().sock_recv(sock, nbytes))
+        self._check_sock(sock)
+        return await self._sock_try(sock, _IN, sock.recv, nbytes)
+
+    async def sock_recv_into(self, sock, buf):
+        """Into any writable buffer: without a copy from a socket of Python's, with one from a Gio.Socket."""
+        if isinstance(sock, Gio.Socket):
+            view = _view(buf)
+            data = await self.sock_recv(sock, len(view))
+            view[: len(data)] = data
+            return len(data)
+        self._check_sock(sock)
+        return await self._sock_try(sock, _IN, sock.recv_into, buf)
+
+    async def sock_recvfrom(self, sock, bufsize):
+        if isinstance(sock, Gio.Socket):
+            return await _receive(super().sock_recvfrom(sock, bufsize))
+        self._check_sock(sock)
+        return await self._sock_try(sock, _IN, sock.recvfrom, bufsize)
+
+    async def sock_recvfrom_into(self, sock, buf, nbytes=0):
+        view = _view(buf)
+        if isinstance(sock, Gio.Socket):
+            data, address = await self.sock_recvfrom(sock, nbytes or len(view))
+            view[: len(data)] = data
+            return len(data), address
+        self._check_sock(sock)
+        return await self._sock_try(sock, _IN, sock.recvfrom_into, buf, nbytes or len(view))
+
+    async def sock_sendall(self, sock, data):
+        if isinstance(sock, Gio.Socket):
+            return await super().sock_sendall(sock, _to_bytes(data))
+        self._check_sock(sock)
+        view = _view(data)
+        while True:
+            view = view[await self._sock_try(sock, _OUT, sock.send, view) :]
+            if not view:
+                return None
+
+    async def sock_sendto(self, sock, data, address):
+        if isinstance(sock, Gio.Socket):
+            return await super().sock_sendto(sock, _to_bytes(data), address)
+        self._check_sock(sock)
+        return await self._sock_try(sock, _OUT, sock.sendto, data, address)
+
+    async def sock_connect(self, sock, address):
+        if isinstance(sock, Gio.Socket):
+            return await super().sock_connect(sock, _to_connectable(sock, address))
+        self._check_sock(sock)
+        if sock.family in (socket.AF_INET, socket.AF_INET6) and not _is_resolved(sock, address):
+            found = await self.getaddrinfo(*address[:2], family=sock.family, type=sock.type, proto=sock.proto)
+            address = found[0][4]
+        try:
+            return sock.connect(address)
+        except (BlockingIOError, InterruptedError) as error:
+            # A unix socket whose peer has no room has not begun to connect.
+            if error.errno == errno.EAGAIN:
+                raise
+        await super().sock_wait(sock.fileno(), _OUT)
+        status = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if status != 0:
+            raise OSError(status, f"Connect call failed {address}")
+        return None
+
+    async def sock_accept(self, sock):
+        if isinstance(sock, Gio.Socket):
+            return await _accept(super().sock_accept(sock))
+        self._check_sock(sock)
+        connection, address = await self._sock_try(sock, _IN, sock.accept)
+        connection.setblocking(False)
+        return connection, address

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "sock-check.h"
+#include "tcp-check.h"
+
+#include <sys/un.h>
+
+/* What the socket operations refuse, and how they fail. */
+
+static void
+expect (LoopFuture *future, GQuark domain, int code, const char *part)
+{
+  g_autoptr (LoopFuture) done = future;
+  g_autoptr (GError) error = NULL;
+
+  sock_finish (done);
+  ck_assert (!loop_future_result (done, NULL, &error));
+  ck_assert_msg (g_error_matches (error, domain, code), "%s", error->message);
+  tcp_assert_contains (error->message, part);
+}
+
+/* In debug mode only, as asyncio. */
+START_TEST (test_blocking)
+{
+  g_auto (SockPair) pair = sock_pair_new (SOCK_STREAM);
+  g_autoptr (GBytes) data = g_bytes_new_static ("x", 1);
+  g_autoptr (GSocketAddress) address = g_socket_get_local_address (pair.b, NULL);
+  guint8 buffer[1];
+
+  g_socket_set_blocking (pair.a, TRUE);
+  sock_take_nothing (loop_event_loop_sock_sendall (pair.loop, pair.a, data));
+
+  loop_event_loop_set_debug (pair.loop, TRUE);
+  expect (loop_event_loop_sock_recv (pair.loop, pair.a, 1), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "non-blocking");
+  expect (loop_event_loop_sock_recv_into (pair.loop, pair.a, buffer, 1), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+          "non-blocking");
+  expect (loop_event_loop_sock_recvfrom (pair.loop, pair.a, 1), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+          "non-blocking");
+  expect (loop_event_loop_sock_sendall (pair.loop, pair.a, data), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+          "non-blocking");
+  expect (loop_event_loop_sock_sendto (pair.loop, pair.a, data, address), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+          "non-blocking");
+  expect (loop_event_loop_sock_accept (pair.loop, pair.a), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "non-blocking");
+  expect (loop_event_loop_sock_connect (pair.loop, pair.a, G_SOCKET_CONNECTABLE (address)), G_IO_ERROR,
+          G_IO_ERROR_INVALID_ARGUMENT, "non-blocking");
+
+  g_socket_set_blocking (pair.a, FALSE);
+  sock_take_nothing (loop_event_loop_sock_sendall (pair.loop, pair.a, data));
+}
+END_TEST
+
+/* A socket that a transport has is the transport's alone. */
+START_TEST (test_transport)
+{
+  g_auto (Tcp) tcp = tcp_new ();
+  g_autoptr (GBytes) data = g_bytes_new_static ("x", 1);
+  g_autoptr (GError) error = NULL;
+  g_auto (GValue) value = G_VALUE_INIT;
+  int fd;
+  TcpPeer *peer = tcp_raw_pair (&tcp, &fd);
+  GSocket *socket;
+
+  ck_assert (loop_transport_get_extra_info (peer->transport, "socket", &value));
+  socket = g_value_get_object (&value);
+  fd = g_socket_get_fd (socket);
+
+  expect (loop_event_loop_sock_recv (tcp.loop, socket, 1), LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE, "transport");
+  expect (loop_event_loop_sock_sendall (tcp.loop, socket, data), LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE, "transport");
+  expect (loop_event_loop_sock_wait (tcp.loop, fd, G_IO_IN), LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE, "transport");
+  ck_assert (!loop_event_loop_sock_check (tcp.loop, fd, &error));
+  tcp_assert_error (error, LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE);
+
+  loop_transport_abort (peer->transport);
+  tcp_run_until (tcp.loop, peer->n_lost == 1);
+}
+END_TEST
+
+/* A callback of the user's and an operation do not take each other's events. */
+START_TEST (test_callbacks)
+{
+  g_auto (SockPair) pair = sock_pair_new (SOCK_STREAM);
+  int fd = g_socket_get_fd (pair.a);
+  int n = 0;
+  LoopFuture *future;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *text = NULL;
+
+  ck_assert (loop_event_loop_add_reader (pair.loop, fd, count_up, &n, NULL));
+  expect (loop_event_loop_sock_recv (pair.loop, pair.a, 1), LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE, "callback");
+  sock_write (pair.b, "x");
+  run_once (pair.loop);
+  run_once (pair.loop);
+  ck_assert_int_gt (n, 0);
+
+  /* What is there may be taken all the same. */
+  text = sock_take_text (loop_event_loop_sock_recv (pair.loop, pair.a, 1));
+  ck_assert_str_eq (text, "x");
+  ck_assert (loop_event_loop_remove_reader (pair.loop, fd));
+
+  future = loop_event_loop_sock_recv (pair.loop, pair.a, 1);
+  ck_assert (!loop_event_loop_add_reader_full (pair.loop, fd, count_up, &n, NULL, &error));
+  tcp_assert_error (error, LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE);
+  ck_assert (!loop_event_loop_remove_reader (pair.loop, fd));
+  ck_assert (!loop_event_loop_remove_writer (pair.loop, fd));
+  sock_write (pair.b, "y");
+  g_free (text);
+  text = sock_take_text (future);
+  ck_assert_str_eq (text, "y");
+}
+END_TEST
+
+START_TEST (test_closed)
+{
+  g_auto (SockPair) pair = sock_pair_new (SOCK_STREAM);
+
+  g_socket_close (pair.a, NULL);
+  expect (loop_event_loop_sock_recv (pair.loop, pair.a, 1), G_IO_ERROR, G_IO_ERROR_CLOSED, "closed");
+  expect (loop_event_loop_sock_wait (pair.loop, -1, G_IO_IN), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "-1");
+}
+END_TEST
+
+START_TEST (test_refused)
+{
+  g_auto (SockPair) pair = sock_pair_new (SOCK_STREAM);
+  g_autoptr (GSocket) socket = sock_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM);
+  g_autoptr (GSocketAddress) address = g_inet_socket_address_new_from_string ("127.0.0.1", tcp_unused_port ());
+  g_autoptr (GSocketConnectable) service = g_network_service_new ("x", "tcp", "example.org");
+
+  expect (loop_event_loop_sock_connect (pair.loop, socket, G_SOCKET_CONNECTABLE (address)), G_IO_ERROR,
+          G_IO_ERROR_CONNECTION_REFUSED, "Could not connect to 127.0.0.1");
+  expect (loop_event_loop_sock_connect (pair.loop, socket, service), G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+          "GNetworkService");
+  expect (loop_event_loop_sock_accept (pair.loop, socket), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "Could not accept");
+}
+END_TEST
+
+/* A unix socket whose peer has no room is not connected, whatever asyncio says. */
+START_TEST (test_unix_backlog)
+{
+  g_auto (SockPair) pair = sock_pair_new (SOCK_STREAM);
+  g_autoptr (GSocket) listener = sock_new (G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM);
+  g_autofree char *path = g_strdup_printf ("libloop-test-sock-errors-%d", getpid ());
+  g_autoptr (GSocketAddress) address = g_unix_socket_address_new_with_type (path, -1, G_UNIX_SOCKET_ADDRESS_ABSTRACT);
+  g_autoptr (GPtrArray) sockets = g_ptr_array_new_with_free_func (g_object_unref);
+  gboolean was_refused = FALSE;
+
+  g_socket_set_listen_backlog (listener, 1);
+  ck_assert (g_socket_bind (listener, address, TRUE, NULL));
+  ck_assert (g_socket_listen (listener, NULL));
+  for (int i = 0; i < 10 && !was_refused; i++)
+    {
+      g_autoptr (LoopFuture) future = NULL;
+      g_autoptr (GError) error = NULL;
+
+      g_ptr_array_add (sockets, sock_new (G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM));
+      future = loop_event_loop_sock_connect (pair.loop, sockets->pdata[i], G_SOCKET_CONNECTABLE (address));
+      sock_finish (future);
+      was_refused = !loop_future_result (future, NULL, &error);
+      if (was_refused)
+        tcp_assert_error (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK);
+    }
+  ck_assert (was_refused);
+}
+END_TEST
+
+START_TEST (test_broken_pipe)
+{
+  g_auto (SockPair) pair = sock_pair_new (SOCK_STREAM);
+  g_autoptr (GBytes) data = g_bytes_new_static ("x", 1);
+
+  g_socket_close (pair.b, NULL);
+  expect (loop_event_loop_sock_sendall (pair.loop, pair.a, data), G_IO_ERROR, G_IO_ERROR_BROKEN_PIPE, "send");
+}
+END_TEST
+
+START_TEST (test_datagram_too_long)
+{
+  g_auto (SockPair) pair = sock_pair_new (SOCK_STREAM);
+  g_autoptr (GSocket) socket = sock_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_DATAGRAM);
+  g_autoptr (GSocketAddress) address = g_inet_socket_address_new_from_string ("127.0.0.1", tcp_unused_port ());
+  g_autoptr (GBytes) data = tcp_random_bytes (65508);
+  g_autoptr (GBytes) less = g_bytes_new_from_bytes (data, 0, 65507);
+
+  expect (loop_event_loop_sock_sendto (pair.loop, socket, data, address), G_IO_ERROR, G_IO_ERROR_MESSAGE_TOO_LARGE,
+          "send");
+  ck_assert_int_eq (sock_take_number (loop_event_loop_sock_sendto (pair.loop, socket, less, address)), 65507);
+}
+END_TEST
+
+LOOP_TEST_MAIN ("sock-errors",
+                test_blocking,
+                test_transport,
+                test_callbacks,
+                test_closed,
+                test_refused,
+                test_unix_backlog,
+                test_broken_pipe,
+                test_datagram_too_long)

@@ -70,6 +70,9 @@ struct _LoopExecutorJob
 
   /* Changed under the lock of the executor, and read by any thread. */
   guint8 is_queued;
+  guint8 is_orphan; /* its queue is that of what is not to be done in this process */
+
+  guint8 is_droppable; /* with the loop, if it has not begun */
 
   guint8 is_completed; /* read by any thread */
   guint8 outcome;

@@ -317,7 +317,10 @@ port_loop_closed (LoopCloseHook *hook)
 
       leave_list (job);
       job->prev_in_flight = job->next_in_flight = NULL;
-      g_atomic_ref_count_inc (&self->ref_count);
+      if (job->is_droppable && job->klass->withdraw (job))
+        job_free (job);
+      else
+        g_atomic_ref_count_inc (&self->ref_count);
       g_clear_object (&future);
     }
   self->loop = NULL;

@@ -5,6 +5,7 @@
 #include "loop-inspector-views-private.h"
 
 #include "loop-executor-job-private.h"
+#include "loop-resolver-private.h"
 #include "loop-signal-watcher-private.h"
 #include "loop-subprocess-transport-private.h"
 
@@ -155,6 +156,32 @@ void
 loop_view_collect_jobs (LoopEventLoop *loop, LoopRowPage *page)
 {
   loop_executor_foreach_job (loop, offer_job, page);
+}
+
+static void
+offer_lookup (const LoopExecutorJob *job, gpointer user_data)
+{
+  LoopRowPage *page = user_data;
+  LoopLookupDescription description;
+  LoopRow row = { .id = job->id, .kind = job->function, .fd = -1 };
+
+  if (loop_row_page_skips (page, job->id) || !loop_resolver_describe_job (job, &description))
+    return;
+
+  row.state = get_job_state (job);
+  row.flag = job->future != NULL;
+  row.when = description.since;
+  if (description.host != NULL)
+    g_strlcpy (row.names[0].text, description.host, sizeof row.names[0].text);
+  if (description.service != NULL)
+    g_strlcpy (row.names[1].text, description.service, sizeof row.names[1].text);
+  loop_row_page_offer (page, &row);
+}
+
+void
+loop_view_collect_lookups (LoopEventLoop *loop, LoopRowPage *page)
+{
+  loop_executor_foreach_job (loop, offer_lookup, page);
 }
 
 void

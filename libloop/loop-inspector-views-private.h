@@ -64,6 +64,8 @@ void loop_view_collect_workers (LoopEventLoop *loop, LoopRowPage *page);
 G_GNUC_INTERNAL
 void loop_view_collect_jobs (LoopEventLoop *loop, LoopRowPage *page);
 G_GNUC_INTERNAL
+void loop_view_collect_lookups (LoopEventLoop *loop, LoopRowPage *page);
+G_GNUC_INTERNAL
 void loop_view_collect_subprocesses (LoopEventLoop *loop, LoopRowPage *page);
 G_GNUC_INTERNAL
 void loop_view_collect_signals (LoopEventLoop *loop, LoopRowPage *page);

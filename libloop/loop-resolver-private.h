@@ -2,22 +2,14 @@
 
 #pragma once
 
+#include "loop-address-info-private.h"
+#include "loop-executor-job-private.h"
 #include "loop-future-private.h"
-
-#include <netdb.h>
-#include <sys/socket.h>
 
 G_BEGIN_DECLS
 
 /* One address that a host name stands for. */
-typedef struct
-{
-  int family;
-  int type;
-  int proto;
-  socklen_t length;
-  struct sockaddr_storage address;
-} LoopResolvedAddress;
+typedef LoopAddressInfo LoopResolvedAddress;
 
 G_GNUC_INTERNAL
 LoopFuture *loop_resolver_lookup (LoopEventLoop *loop,
@@ -31,5 +23,17 @@ G_GNUC_INTERNAL
 GPtrArray *loop_resolver_dup_result (LoopFuture *future, GError **error);
 G_GNUC_INTERNAL
 char *loop_resolved_address_to_string (const struct sockaddr *address, socklen_t length);
+
+/* For an inspector. */
+typedef struct
+{
+  const char *host; /* as long as the job is in the loop's list */
+  const char *service;
+  gint64 since;
+} LoopLookupDescription;
+
+/* Returns: %FALSE if the job is no lookup */
+G_GNUC_INTERNAL
+gboolean loop_resolver_describe_job (const LoopExecutorJob *job, LoopLookupDescription *description);
 
 G_END_DECLS

@@ -4,109 +4,72 @@
 
 #include "loop-resolver-private.h"
 
+#include "loop-fork-private.h"
+#include "loop-thread-pool-private.h"
+
 #include <errno.h>
 #include <string.h>
 
 /*
- * Host names are looked up in threads of their own, so that a slow name server holds up
- * neither the loop nor the jobs of its executor. Numeric addresses never leave the
- * calling thread. A lookup that is cancelled, or whose loop is closed, goes on in its
- * thread until the name server answers, but nothing waits for it.
+ * Names are looked up in threads of their own, so that a slow name server holds up neither the
+ * loop nor the jobs of its executor. Numbers never leave the calling thread. A lookup that is
+ * cancelled, or whose loop is closed, goes on in its thread until the name server answers, but
+ * nothing waits for it, and one that waits for a thread is dropped.
  */
 
 #define MAX_THREADS 8
 
+/* What is looked up next finds a thread; but a process that has looked up a name need not keep it for ever. */
+#define IDLE_SECONDS 10
+
 /* The longest name in the DNS, with its final dot (RFC 1035, 2.3.4). */
 #define MAX_HOST_LENGTH 254
 
+/* A question for a thread: of a name or, with flags of getnameinfo(), of an address. */
 typedef struct
 {
-  gatomicrefcount ref_count;
-  LoopIncoming *incoming; /* until a thread has taken the job, or it is known that none will: atomic */
-  char *host;
-  char service[8];
+  char *host; /* or NULL; of an address, it in numbers */
+  char *service;
   struct addrinfo hints;
+  struct sockaddr_storage address;
+  socklen_t length; /* of the address, or 0 */
+  int flags;
+  gint64 since;
+} Lookup;
 
-  /* Written by the worker before it posts the job, read by the loop afterwards. */
-  int status;
-  int saved_errno;
-  struct addrinfo *addresses;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static LoopThreadPool *pool; /* of the process, for ever */
 
-  /* The loop thread's alone. */
-  LoopEventLoop *loop;
-  LoopFuture *future;
-  LoopCloseHook hook;
-} LookupJob;
+LOOP_FORK_WATCH (LOOP_FORK_RESOLVER, .mutex = &mutex)
 
-static LookupJob *
-lookup_job_ref (LookupJob *self)
+static LoopThreadPool *
+get_pool (void)
 {
-  g_atomic_ref_count_inc (&self->ref_count);
+  pthread_mutex_lock (&mutex);
+  if (pool == NULL)
+    {
+      pool = loop_thread_pool_new (MAX_THREADS, "resolver");
+      loop_thread_pool_set_idle_timeout (pool, IDLE_SECONDS * LOOP_NSEC_PER_SEC);
+    }
+  pthread_mutex_unlock (&mutex);
 
-  return self;
+  return pool;
 }
 
 static void
-lookup_job_unref (gpointer data)
+lookup_free (gpointer data)
 {
-  LookupJob *self = data;
+  Lookup *self = data;
 
-  if (!g_atomic_ref_count_dec (&self->ref_count))
-    return;
-
-  g_assert (self->future == NULL);
-
-  if (self->addresses != NULL)
-    freeaddrinfo (self->addresses);
-  g_clear_pointer (&self->incoming, loop_incoming_unref);
   g_free (self->host);
+  g_free (self->service);
   g_free (self);
 }
 
-static void
-lookup_job_forget_future (LookupJob *self)
-{
-  loop_close_hook_remove (&self->hook);
-  g_clear_object (&self->future);
-}
-
-static void
-lookup_job_loop_closed (LoopCloseHook *hook)
-{
-  LookupJob *self = (LookupJob *) ((char *) hook - G_STRUCT_OFFSET (LookupJob, hook));
-
-  lookup_job_forget_future (self);
-  lookup_job_unref (self);
-}
-
-static GPtrArray *
-copy_addresses (const struct addrinfo *addresses)
-{
-  GPtrArray *copies = g_ptr_array_new_with_free_func (g_free);
-
-  for (const struct addrinfo *info = addresses; info != NULL; info = info->ai_next)
-    {
-      LoopResolvedAddress *copy;
-
-      if (info->ai_addrlen > sizeof copy->address)
-        continue;
-
-      copy = g_new0 (LoopResolvedAddress, 1);
-      copy->family = info->ai_family;
-      copy->type = info->ai_socktype;
-      copy->proto = info->ai_protocol;
-      copy->length = info->ai_addrlen;
-      memcpy (&copy->address, info->ai_addr, info->ai_addrlen);
-      g_ptr_array_add (copies, copy);
-    }
-
-  return copies;
-}
-
 static GError *
-make_error (const char *host, int status, int saved_errno)
+make_error (const char *what, int status, int saved_errno)
 {
-  g_autofree char *text = g_utf8_make_valid (host, -1);
+  g_autofree char *text = g_utf8_make_valid (what, -1);
   GResolverError code;
 
   if (status == EAI_SYSTEM)
@@ -134,110 +97,137 @@ make_error (const char *host, int status, int saved_errno)
   return g_error_new (G_RESOLVER_ERROR, (int) code, "Could not look up “%s”: %s", text, gai_strerror (status));
 }
 
-static GError *
-make_length_error (const char *host)
+static gboolean
+check_length (const char *what, const char *name, GError **error)
 {
-  g_autofree char *start = g_utf8_make_valid (host, 32);
+  g_autofree char *start = NULL;
 
-  return g_error_new (G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "The host name “%s…” is longer than %d bytes", start,
-                      MAX_HOST_LENGTH);
+  if (name == NULL || strlen (name) <= MAX_HOST_LENGTH)
+    return TRUE;
+
+  start = g_utf8_make_valid (name, 32);
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "The %s name “%s…” is longer than %d bytes", what, start,
+               MAX_HOST_LENGTH);
+
+  return FALSE;
 }
 
-static void
-finish_lookup (LoopFuture *future, const char *host, int status, int saved_errno, const struct addrinfo *addresses)
+/* --- Names ------------------------------------------------------------------------------------ */
+
+/* In any thread. Returns: as getaddrinfo() */
+static int
+look_up (const char *host, const char *service, const struct addrinfo *hints, GValue *result)
 {
-  g_auto (GValue) value = G_VALUE_INIT;
+  struct addrinfo *addresses = NULL;
+  int status = getaddrinfo (host, service, hints, &addresses);
+  int saved_errno = errno;
 
-  if (!loop_future_is_pending (future))
-    return;
+  if (status == 0)
+    {
+      g_value_init (result, LOOP_TYPE_ADDRESS_INFO_RESULT);
+      g_value_take_boxed (result, loop_address_info_result_new (addresses));
+      freeaddrinfo (addresses);
+    }
+  errno = saved_errno;
 
+  return status;
+}
+
+static gboolean
+look_up_in_thread (GValue *result, gpointer user_data, GError **error)
+{
+  Lookup *self = user_data;
+  int status = look_up (self->host, self->service, &self->hints, result);
+
+  if (status == 0)
+    return TRUE;
+
+  g_propagate_error (error, make_error (self->host != NULL ? self->host : self->service, status, errno));
+
+  return FALSE;
+}
+
+static gboolean
+is_number (const char *text)
+{
+  return text[strspn (text, "0123456789")] == '\0';
+}
+
+/* Names that are not of ASCII alone are known to the DNS in another way. Returns: (nullable): with an error */
+static char *
+to_ascii (const char *host, GError **error)
+{
+  char *ascii;
+
+  if (!g_hostname_is_non_ascii (host) || !g_utf8_validate (host, -1, NULL))
+    return g_strdup (host);
+
+  ascii = g_hostname_to_ascii (host);
+  if (ascii == NULL)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "“%s” is not a host name", host);
+
+  return ascii;
+}
+
+static LoopFuture *
+submit (LoopEventLoop *loop, const char *name, LoopExecutorFunc func, Lookup *lookup)
+{
+  lookup->since = loop_clock_now ();
+
+  return loop_thread_pool_submit_droppable (get_pool (), loop, name, func, lookup, lookup_free);
+}
+
+/* Answers at once if no name has to be looked up. Returns: (nullable) (transfer full): else NULL */
+static LoopFuture *
+look_up_number (LoopEventLoop *loop, const char *host, const char *service, struct addrinfo hints)
+{
+  g_auto (GValue) result = G_VALUE_INIT;
+  gboolean is_final = host == NULL || (hints.ai_flags & AI_NUMERICHOST) != 0;
+  LoopFuture *future;
+  int status;
+
+  if (service != NULL && !is_number (service))
+    return NULL;
+
+  hints.ai_flags |= (service != NULL ? AI_NUMERICSERV : 0) | (host != NULL ? AI_NUMERICHOST : 0);
+  status = look_up (host, service, &hints, &result);
+  if (status == EAI_NONAME && !is_final)
+    return NULL;
   if (status != 0)
-    {
-      loop_future_fail (future, make_error (host, status, saved_errno));
-      return;
-    }
+    return loop_future_new_failed (loop, "getaddrinfo", make_error (host != NULL ? host : "", status, errno));
 
-  g_value_init (&value, G_TYPE_PTR_ARRAY);
-  g_value_take_boxed (&value, copy_addresses (addresses));
-  loop_future_set_result (future, &value, NULL);
+  future = loop_future_new (loop, "getaddrinfo");
+  loop_future_fulfil_value (future, &result);
+
+  return future;
 }
 
-static void
-lookup_answered (gpointer data)
+static LoopFuture *
+look_up_name (LoopEventLoop *loop, const char *host, const char *service, const struct addrinfo *hints)
 {
-  LookupJob *self = data;
+  g_autofree char *ascii = NULL;
+  GError *error = NULL;
+  LoopFuture *future;
+  Lookup *lookup;
 
-  if (self->future != NULL)
-    {
-      finish_lookup (self->future, self->host, self->status, self->saved_errno, self->addresses);
-      lookup_job_forget_future (self);
-      lookup_job_unref (self);
-    }
-}
+  if (!check_length ("host", host, &error) || !check_length ("service", service, &error))
+    return loop_future_new_failed (loop, "getaddrinfo", error);
 
-static void
-look_up_in_thread (gpointer data, gpointer user_data)
-{
-  LookupJob *self = data;
-  LoopIncoming *incoming = g_atomic_pointer_exchange (&self->incoming, NULL);
+  future = look_up_number (loop, host, service, *hints);
+  if (future != NULL)
+    return future;
 
-  if (incoming == NULL)
-    {
-      lookup_job_unref (self);
-      return;
-    }
+  if (host != NULL)
+    ascii = to_ascii (host, &error);
+  if (error != NULL || !check_length ("host", ascii, &error))
+    return loop_future_new_failed (loop, "getaddrinfo", error);
 
-  self->status = getaddrinfo (self->host, self->service, &self->hints, &self->addresses);
-  self->saved_errno = errno;
+  lookup = g_new0 (Lookup, 1);
+  lookup->host = g_steal_pointer (&ascii);
+  lookup->service = g_strdup (service);
+  lookup->hints = *hints;
 
-  /* Once it is posted, the job is the loop's, which may be gone before the call returns. */
-  if (!loop_incoming_post_callback (incoming, self->loop, lookup_answered, self, lookup_job_unref, "resolver", NULL))
-    lookup_job_unref (self);
-
-  loop_incoming_unref (incoming);
-}
-
-static GThreadPool *
-get_thread_pool (void)
-{
-  static GThreadPool *pool;
-
-  if (g_once_init_enter (&pool))
-    g_once_init_leave (&pool, g_thread_pool_new (look_up_in_thread, NULL, MAX_THREADS, FALSE, NULL));
-
-  return pool;
-}
-
-static void
-start_job (LoopEventLoop *loop, LoopFuture *future, const char *host, const char *service, const struct addrinfo *hints)
-{
-  LookupJob *job = g_new0 (LookupJob, 1);
-  g_autoptr (GError) error = NULL;
-
-  g_atomic_ref_count_init (&job->ref_count);
-  job->incoming = loop_incoming_ref (loop->incoming);
-  job->host = g_strdup (host);
-  g_strlcpy (job->service, service, sizeof job->service);
-  job->hints = *hints;
-  job->loop = loop;
-  job->future = g_object_ref (future);
-  job->hook.closed = lookup_job_loop_closed;
-  loop_event_loop_add_close_hook (loop, &job->hook);
-
-  if (!g_thread_pool_push (get_thread_pool (), lookup_job_ref (job), &error))
-    {
-      /* No thread could be started. GLib keeps the job in its queue, perhaps for ever: it must not keep the loop's
-       * descriptor. If an earlier thread has taken it meanwhile, all is well. */
-      LoopIncoming *incoming = g_atomic_pointer_exchange (&job->incoming, NULL);
-
-      if (incoming == NULL)
-        return;
-
-      loop_incoming_unref (incoming);
-      loop_future_fail (future, g_error_copy (error));
-      lookup_job_forget_future (job);
-      lookup_job_unref (job);
-    }
+  return submit (loop, "getaddrinfo", look_up_in_thread, lookup);
 }
 
 /*
@@ -248,49 +238,25 @@ start_job (LoopEventLoop *loop, LoopFuture *future, const char *host, const char
  *
  * Looks up @host. To give up, cancel the future.
  *
- * Returns: (transfer full): a future for a GPtrArray of LoopResolvedAddress
+ * Returns: (transfer full): a future for a LoopAddressInfoResult
  */
 LoopFuture *
 loop_resolver_lookup (LoopEventLoop *loop, const char *host, guint16 port, int family, int type, int proto, int flags)
 {
-  g_autoptr (LoopFuture) future = loop_future_new (loop, "getaddrinfo");
   struct addrinfo hints = {
     .ai_family = family,
     .ai_socktype = type,
     .ai_protocol = proto,
     .ai_flags = flags,
   };
-  struct addrinfo *addresses = NULL;
   char service[8];
-  int status;
-
-  if (host != NULL && strlen (host) > MAX_HOST_LENGTH)
-    {
-      loop_future_fail (future, make_length_error (host));
-      return g_steal_pointer (&future);
-    }
 
   g_snprintf (service, sizeof service, "%u", port);
 
-  /* First as a number, which takes no lookup. */
-  hints.ai_flags |= AI_NUMERICSERV | (host != NULL ? AI_NUMERICHOST : 0);
-  status = getaddrinfo (host, service, &hints, &addresses);
-
-  if (status == EAI_NONAME && host != NULL && !(flags & AI_NUMERICHOST))
-    {
-      hints.ai_flags &= ~AI_NUMERICHOST;
-      start_job (loop, future, host, service, &hints);
-      return g_steal_pointer (&future);
-    }
-
-  finish_lookup (future, host != NULL ? host : "", status, errno, addresses);
-  if (addresses != NULL)
-    freeaddrinfo (addresses);
-
-  return g_steal_pointer (&future);
+  return look_up_name (loop, host, service, &hints);
 }
 
-/* Returns: (transfer full): the addresses of a lookup that is done */
+/* Returns: (transfer full): the addresses of a lookup that is done: LoopResolvedAddress */
 GPtrArray *
 loop_resolver_dup_result (LoopFuture *future, GError **error)
 {
@@ -299,7 +265,7 @@ loop_resolver_dup_result (LoopFuture *future, GError **error)
   if (!loop_future_result (future, &value, error))
     return NULL;
 
-  return g_value_dup_boxed (&value);
+  return g_ptr_array_ref (((LoopAddressInfoResult *) g_value_get_boxed (&value))->addresses);
 }
 
 /* An address as people write it: 127.0.0.1:80, [::1]:80. */
@@ -313,4 +279,193 @@ loop_resolved_address_to_string (const struct sockaddr *address, socklen_t lengt
     return g_strdup ("?");
 
   return g_strdup_printf (address->sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, service);
+}
+
+/* --- Addresses -------------------------------------------------------------------------------- */
+
+/* In any thread. Returns: as getnameinfo() */
+static int
+look_up_address (const struct sockaddr *address, socklen_t length, int flags, GValue *result)
+{
+  char host[NI_MAXHOST];
+  char service[NI_MAXSERV];
+  int status = getnameinfo (address, length, host, sizeof host, service, sizeof service, flags);
+
+  if (status == 0)
+    {
+      g_value_init (result, LOOP_TYPE_NAME_INFO_RESULT);
+      g_value_take_boxed (result, loop_name_info_result_new (host, service));
+    }
+
+  return status;
+}
+
+static gboolean
+look_up_address_in_thread (GValue *result, gpointer user_data, GError **error)
+{
+  Lookup *self = user_data;
+  int status = look_up_address ((const struct sockaddr *) &self->address, self->length, self->flags, result);
+
+  if (status == 0)
+    return TRUE;
+
+  g_propagate_error (error, make_error (self->host, status, errno));
+
+  return FALSE;
+}
+
+static LoopFuture *
+look_up_address_now (LoopEventLoop *loop, const struct sockaddr *address, socklen_t length, int flags)
+{
+  g_auto (GValue) result = G_VALUE_INIT;
+  int status = look_up_address (address, length, flags, &result);
+  LoopFuture *future;
+
+  if (status != 0)
+    {
+      int saved_errno = errno;
+      g_autofree char *text = loop_resolved_address_to_string (address, length);
+
+      return loop_future_new_failed (loop, "getnameinfo", make_error (text, status, saved_errno));
+    }
+
+  future = loop_future_new (loop, "getnameinfo");
+  loop_future_fulfil_value (future, &result);
+
+  return future;
+}
+
+gboolean
+loop_resolver_describe_job (const LoopExecutorJob *job, LoopLookupDescription *description)
+{
+  const Lookup *self = job->user_data;
+
+  if (job->func != look_up_in_thread && job->func != look_up_address_in_thread)
+    return FALSE;
+
+  *description = (LoopLookupDescription) { self->host, self->service, self->since };
+
+  return TRUE;
+}
+
+/**
+ * loop_event_loop_getaddrinfo:
+ * @self: an event loop
+ * @host: (nullable) (type filename): a host name or address; %NULL stands for the wildcard address
+ *   with `AI_PASSIVE` in @flags, and for the loopback address without
+ * @port: a port, for the addresses
+ * @family: an address family, or 0 for all
+ * @type: a type of sockets such as `SOCK_STREAM`, or 0 for all
+ * @proto: a protocol, or 0 for all
+ * @flags: flags of getaddrinfo(), such as `AI_CANONNAME`
+ *
+ * Looks up the addresses of a host, in a thread that is kept for lookups; jobs of an executor
+ * do not wait for it, nor it for them. What is a number is answered at once. A name that is not
+ * of ASCII alone is looked up as the DNS knows it.
+ *
+ * To give up, cancel the future; and a loop may be closed: neither waits for a name server.
+ *
+ * Returns: (transfer full): a future for a [struct@AddressInfoResult]; it fails with an error of
+ *   %G_RESOLVER_ERROR, with %G_IO_ERROR_INVALID_ARGUMENT if @host is too long to be one, with an
+ *   I/O error if there is no thread, and with %LOOP_ERROR_CLOSED if the loop is closed
+ */
+LoopFuture *
+loop_event_loop_getaddrinfo (LoopEventLoop *self,
+                             const char *host,
+                             guint16 port,
+                             int family,
+                             int type,
+                             int proto,
+                             int flags)
+{
+  GError *error = NULL;
+
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), NULL);
+
+  if (!loop_event_loop_check_usable (self, &error))
+    return loop_future_new_failed (self, "getaddrinfo", error);
+
+  return loop_resolver_lookup (self, host, port, family, type, proto, flags);
+}
+
+/**
+ * loop_event_loop_getaddrinfo_service:
+ * @self: an event loop
+ * @host: (nullable) (type filename): a host name or address, or %NULL
+ * @service: (nullable) (type filename): the name of a service, such as `https`, or a number; %NULL
+ *   for the port 0
+ * @family: an address family, or 0 for all
+ * @type: a type of sockets such as `SOCK_STREAM`, or 0 for all
+ * @proto: a protocol, or 0 for all
+ * @flags: flags of getaddrinfo(), such as `AI_CANONNAME`
+ *
+ * As [method@EventLoop.getaddrinfo], with the name of a service, which is looked up as well.
+ *
+ * Returns: (transfer full): a future for a [struct@AddressInfoResult]; it fails as that of
+ *   [method@EventLoop.getaddrinfo]
+ */
+LoopFuture *
+loop_event_loop_getaddrinfo_service (LoopEventLoop *self,
+                                     const char *host,
+                                     const char *service,
+                                     int family,
+                                     int type,
+                                     int proto,
+                                     int flags)
+{
+  struct addrinfo hints = {
+    .ai_family = family,
+    .ai_socktype = type,
+    .ai_protocol = proto,
+    .ai_flags = flags,
+  };
+  GError *error = NULL;
+
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), NULL);
+
+  if (!loop_event_loop_check_usable (self, &error))
+    return loop_future_new_failed (self, "getaddrinfo", error);
+
+  return look_up_name (self, host, service, &hints);
+}
+
+/**
+ * loop_event_loop_getnameinfo:
+ * @self: an event loop
+ * @address: an internet address
+ * @flags: flags of getnameinfo(), such as `NI_NAMEREQD`
+ *
+ * Looks up the names of an address and its port, as [method@EventLoop.getaddrinfo] does those of
+ * a host: in a thread, unless numbers are asked for.
+ *
+ * Returns: (transfer full): a future for a [struct@NameInfoResult]; it fails as that of
+ *   [method@EventLoop.getaddrinfo]
+ */
+LoopFuture *
+loop_event_loop_getnameinfo (LoopEventLoop *self, GSocketAddress *address, int flags)
+{
+  const int numeric = NI_NUMERICHOST | NI_NUMERICSERV;
+  struct sockaddr_storage native;
+  socklen_t length;
+  GError *error = NULL;
+  Lookup *lookup;
+
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), NULL);
+  g_return_val_if_fail (G_IS_SOCKET_ADDRESS (address), NULL);
+
+  if (!loop_event_loop_check_usable (self, &error) ||
+      !g_socket_address_to_native (address, &native, sizeof native, &error))
+    return loop_future_new_failed (self, "getnameinfo", error);
+
+  length = (socklen_t) g_socket_address_get_native_size (address);
+  if ((flags & numeric) == numeric)
+    return look_up_address_now (self, (const struct sockaddr *) &native, length, flags);
+
+  lookup = g_new0 (Lookup, 1);
+  lookup->host = loop_resolved_address_to_string ((const struct sockaddr *) &native, length);
+  lookup->address = native;
+  lookup->length = length;
+  lookup->flags = flags;
+
+  return submit (self, "getnameinfo", look_up_address_in_thread, lookup);
 }

@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 
 typedef struct _LoopThreadPool LoopThreadPool;
 
-/* A thread. It lasts as long as the pool, so that whoever wakes it need not hold the lock. */
+/* A thread, or room for one. It lasts as long as the pool, so that whoever wakes it need not hold the lock. */
 typedef struct _LoopWorker LoopWorker;
 struct _LoopWorker
 {
@@ -43,6 +43,7 @@ struct _LoopThreadPool
   LoopThreadPool *next_pool;
   guint max_workers;
   gboolean may_spin;
+  gint64 idle_timeout; /* nanoseconds that a thread sleeps before it ends, or LOOP_NEVER */
   char *name_prefix;
   guint last_visit; /* an inspector's */
 
@@ -60,7 +61,8 @@ struct _LoopThreadPool
   guint64 n_done;
   gboolean is_shut_down;
   pthread_cond_t all_gone;
-  LoopExecutorWorker *workers; /* of LoopWorker: all that were ever started */
+  LoopExecutorWorker *workers; /* of LoopWorker: all that there ever were */
+  LoopWorker *retired;         /* those whose thread has ended, by `next_sleeper`: to be used again */
   LoopJobQueue waiters;        /* jobs that are completed when no worker is left */
   LoopJobQueue orphans;        /* a parent process's: not to be done in this one */
   guint n_joiners;             /* threads that wait in a shutdown */
@@ -77,6 +79,9 @@ typedef struct
 
 G_GNUC_INTERNAL
 LoopThreadPool *loop_thread_pool_new (guint max_workers, const char *name_prefix);
+/* Before it has a thread. */
+G_GNUC_INTERNAL
+void loop_thread_pool_set_idle_timeout (LoopThreadPool *self, gint64 nanoseconds);
 G_GNUC_INTERNAL
 void loop_thread_pool_unref (LoopThreadPool *self);
 G_GNUC_INTERNAL
@@ -85,6 +90,14 @@ LoopFuture *loop_thread_pool_submit (LoopThreadPool *self,
                                      LoopExecutorFunc func,
                                      gpointer user_data,
                                      GDestroyNotify notify);
+/* The function need not be called if the loop is closed before a thread has begun with it. @name is static. */
+G_GNUC_INTERNAL
+LoopFuture *loop_thread_pool_submit_droppable (LoopThreadPool *self,
+                                               LoopEventLoop *loop,
+                                               const char *name,
+                                               LoopExecutorFunc func,
+                                               gpointer user_data,
+                                               GDestroyNotify notify);
 G_GNUC_INTERNAL
 void loop_thread_pool_shutdown (LoopThreadPool *self, gboolean wait, gboolean cancel_futures);
 G_GNUC_INTERNAL

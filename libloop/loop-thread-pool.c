@@ -6,6 +6,7 @@
 
 #include "loop-fork-private.h"
 
+#include <errno.h>
 #include <unistd.h>
 
 /* The pool of which the calling thread is a worker. */
@@ -91,7 +92,6 @@ unlock_pools (void)
     pthread_mutex_unlock (&pool->mutex);
 }
 
-/* They are in no queue that they could be withdrawn from. */
 static void
 make_orphans (LoopThreadPool *self, LoopJobQueue *queue)
 {
@@ -100,7 +100,7 @@ make_orphans (LoopThreadPool *self, LoopJobQueue *queue)
   while ((job = loop_job_queue_pop (queue)) != NULL)
     {
       loop_job_queue_push (&self->orphans, job);
-      job->is_queued = FALSE;
+      job->is_orphan = TRUE;
     }
 }
 
@@ -118,6 +118,8 @@ forget_workers (void)
       pool->sleepers = pool->spinner = NULL;
       pool->n_sleeping = pool->n_waking = pool->n_workers = pool->n_joiners = 0;
       pool->last_gone = NULL;
+      for (LoopExecutorWorker *info = pool->workers; info != NULL; info = info->next)
+        loop_executor_worker_vanish (info);
       make_orphans (pool, &pool->queue);
       make_orphans (pool, &pool->waiters);
     }
@@ -140,6 +142,7 @@ loop_thread_pool_new (guint max_workers, const char *name_prefix)
   g_atomic_ref_count_init (&self->ref_count);
   self->id = loop_id_reserve (1);
   self->max_workers = max_workers;
+  self->idle_timeout = LOOP_NEVER;
   self->name_prefix = g_strdup (name_prefix);
   self->may_spin = g_get_num_processors () > 1;
   pthread_mutexattr_init (&attributes);
@@ -157,6 +160,14 @@ loop_thread_pool_new (guint max_workers, const char *name_prefix)
   pthread_mutex_unlock (&all_pools_mutex);
 
   return self;
+}
+
+void
+loop_thread_pool_set_idle_timeout (LoopThreadPool *self, gint64 nanoseconds)
+{
+  g_assert (self->n_started == 0);
+
+  self->idle_timeout = nanoseconds;
 }
 
 static LoopThreadPoolCounts
@@ -289,11 +300,30 @@ spin (LoopWorker *self)
     }
 }
 
-/* Sleeps until it is woken, or finds a job without. With the lock. */
-static void
+/* Returns: %FALSE when the time is over, if there is a limit */
+static gboolean
+wait_for_wakeup (LoopWorker *self, gint64 deadline)
+{
+  LoopThreadPool *pool = self->pool;
+  struct timespec time = { deadline / LOOP_NSEC_PER_SEC, deadline % LOOP_NSEC_PER_SEC };
+
+  if (deadline == LOOP_NEVER)
+    return pthread_cond_wait (&self->wakeup, &pool->mutex) == 0;
+
+  return pthread_cond_clockwait (&self->wakeup, &pool->mutex, CLOCK_MONOTONIC, &time) != ETIMEDOUT;
+}
+
+/*
+ * Sleeps until it is woken, or finds a job without. With the lock.
+ *
+ * Returns: %FALSE if it has slept for so long that it is to end
+ */
+static gboolean
 sleep_until_woken (LoopWorker *self)
 {
   LoopThreadPool *pool = self->pool;
+  gboolean has_time = TRUE;
+  gint64 deadline;
 
   if (pool->spinner == self)
     pool->spinner = NULL;
@@ -308,18 +338,22 @@ sleep_until_woken (LoopWorker *self)
       pthread_mutex_lock (&pool->mutex);
     }
 
-  while (!self->is_woken && pool->queue.length == 0)
-    pthread_cond_wait (&self->wakeup, &pool->mutex);
+  deadline = pool->idle_timeout == LOOP_NEVER ? LOOP_NEVER : loop_clock_add (loop_clock_now (), pool->idle_timeout);
+  while (!self->is_woken && pool->queue.length == 0 && has_time)
+    has_time = wait_for_wakeup (self, deadline);
 
   if (self->is_woken)
     LOOP_SET_COUNT (pool->n_waking, pool->n_waking - 1);
   else
     get_up (self);
+
+  return self->is_woken || pool->queue.length > 0;
 }
 
 /*
  * The last one to go tells those who wait for all to be gone. For them each joins the one that
  * went before it, so that the last is left for them to join; if there is nobody, none is joined.
+ * Takes the lock that the caller has, so that no job is left to a thread that goes.
  */
 static void
 go_away (LoopWorker *self)
@@ -329,7 +363,6 @@ go_away (LoopWorker *self)
   GThread *previous = NULL;
   LoopExecutorJob *waiters = NULL;
 
-  pthread_mutex_lock (&pool->mutex);
   if (pool->n_joiners > 0 || pool->waiters.length > 0)
     {
       previous = pool->last_gone;
@@ -348,6 +381,8 @@ go_away (LoopWorker *self)
       waiters = loop_job_queue_steal_all (&pool->waiters);
       pthread_cond_broadcast (&pool->all_gone);
     }
+  self->next_sleeper = pool->retired;
+  pool->retired = self;
   pthread_mutex_unlock (&pool->mutex);
 
   g_clear_pointer (&thread, g_thread_unref);
@@ -361,13 +396,14 @@ work (gpointer data)
   LoopWorker *self = data;
   LoopThreadPool *pool = self->pool;
   LoopExecutorJob *done = NULL;
+  gboolean is_idle = FALSE;
 
   current_pool = pool;
   loop_executor_worker_set_pid (&self->info, gettid ());
   pthread_mutex_lock (&pool->mutex);
   LOOP_SET_COUNT (pool->n_waking, pool->n_waking - 1);
 
-  for (;;)
+  while (!is_idle)
     {
       LoopExecutorJob *job = loop_job_queue_pop (&pool->queue);
       LoopWorker *other = choose_sleeper (pool);
@@ -396,18 +432,42 @@ work (gpointer data)
 
       pthread_mutex_lock (&pool->mutex);
       if (job == NULL)
-        sleep_until_woken (self);
+        is_idle = !sleep_until_woken (self);
       else
         LOOP_SET_COUNT (pool->n_done, pool->n_done + 1);
     }
 
-  pthread_mutex_unlock (&pool->mutex);
-  if (done != NULL)
-    loop_executor_job_complete (done, &self->port);
-  g_clear_pointer (&self->port, loop_executor_port_unref);
+  if (done != NULL || self->port != NULL)
+    {
+      pthread_mutex_unlock (&pool->mutex);
+      if (done != NULL)
+        loop_executor_job_complete (done, &self->port);
+      g_clear_pointer (&self->port, loop_executor_port_unref);
+      pthread_mutex_lock (&pool->mutex);
+    }
   go_away (self);
 
   return NULL;
+}
+
+/* One that has lost its thread, or a new one. With the lock. */
+static LoopWorker *
+take_worker (LoopThreadPool *self)
+{
+  LoopWorker *worker = self->retired;
+
+  if (worker != NULL)
+    {
+      self->retired = worker->next_sleeper;
+      return worker;
+    }
+
+  worker = g_new0 (LoopWorker, 1);
+  worker->pool = self;
+  pthread_cond_init (&worker->wakeup, NULL);
+  loop_executor_worker_publish (&self->workers, &worker->info);
+
+  return worker;
 }
 
 /* Starts a thread when there are more jobs than threads to take them. With the lock. */
@@ -421,20 +481,19 @@ start_worker (LoopThreadPool *self, GError **error)
     return TRUE;
 
   name = g_strdup_printf ("%s_%u", self->name_prefix, self->n_started);
-  worker = g_new0 (LoopWorker, 1);
-  worker->pool = pool_ref (self);
-  worker->info.id = loop_id_reserve (1);
-  pthread_cond_init (&worker->wakeup, NULL);
+  worker = take_worker (self);
+  pool_ref (self);
+  loop_executor_worker_appear (&worker->info, loop_id_reserve (1));
   worker->thread = g_thread_try_new (name, work, worker, error);
   if (worker->thread == NULL)
     {
-      pthread_cond_destroy (&worker->wakeup);
-      g_free (worker);
+      loop_executor_worker_vanish (&worker->info);
+      worker->next_sleeper = self->retired;
+      self->retired = worker;
       g_atomic_ref_count_dec (&self->ref_count);
       return FALSE;
     }
 
-  loop_executor_worker_publish (&self->workers, &worker->info);
   LOOP_SET_COUNT (self->n_workers, self->n_workers + 1);
   self->n_started++;
   LOOP_SET_COUNT (self->n_waking, self->n_waking + 1);
@@ -452,7 +511,9 @@ withdraw (LoopExecutorJob *job)
 
   pthread_mutex_lock (&self->mutex);
   is_queued = job->is_queued;
-  if (is_queued)
+  if (is_queued && job->is_orphan)
+    loop_job_queue_remove (&self->orphans, job);
+  else if (is_queued)
     loop_job_queue_remove (job->func != NULL ? &self->queue : &self->waiters, job);
   pthread_mutex_unlock (&self->mutex);
 
@@ -504,15 +565,10 @@ enqueue (LoopThreadPool *self, LoopExecutorJob *job, LoopWorker **sleeper, GErro
   return TRUE;
 }
 
-LoopFuture *
-loop_thread_pool_submit (LoopThreadPool *self,
-                         LoopEventLoop *loop,
-                         LoopExecutorFunc func,
-                         gpointer user_data,
-                         GDestroyNotify notify)
+/* Returns: (transfer full): the future of @job, which is taken */
+static LoopFuture *
+submit (LoopThreadPool *self, LoopExecutorJob *job)
 {
-  LoopExecutorJob *job =
-      loop_executor_job_new (loop, "run_in_executor", &job_class, pool_ref (self), func, NULL, user_data, notify);
   LoopFuture *future = g_object_ref (job->future);
   LoopWorker *sleeper = NULL;
   GError *error = NULL;
@@ -527,6 +583,32 @@ loop_thread_pool_submit (LoopThreadPool *self,
     signal_worker (sleeper);
 
   return future;
+}
+
+LoopFuture *
+loop_thread_pool_submit (LoopThreadPool *self,
+                         LoopEventLoop *loop,
+                         LoopExecutorFunc func,
+                         gpointer user_data,
+                         GDestroyNotify notify)
+{
+  return submit (self, loop_executor_job_new (loop, "run_in_executor", &job_class, pool_ref (self), func, NULL,
+                                              user_data, notify));
+}
+
+LoopFuture *
+loop_thread_pool_submit_droppable (LoopThreadPool *self,
+                                   LoopEventLoop *loop,
+                                   const char *name,
+                                   LoopExecutorFunc func,
+                                   gpointer user_data,
+                                   GDestroyNotify notify)
+{
+  LoopExecutorJob *job = loop_executor_job_new (loop, name, &job_class, pool_ref (self), func, name, user_data, notify);
+
+  job->is_droppable = TRUE;
+
+  return submit (self, job);
 }
 
 /* With the lock. */

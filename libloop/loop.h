@@ -11,6 +11,7 @@
 
 #include <libloop/loop-types.h>
 
+#include <libloop/loop-address-info.h>
 #include <libloop/loop-async-generator.h>
 #include <libloop/loop-barrier.h>
 #include <libloop/loop-buffered-protocol.h>

@@ -27,6 +27,9 @@ const char *const ctl_columns_executors[] = { "id",   "kind",   "name",      "ma
                                               "idle", "queued", "submitted", "done",        NULL };
 const char *const ctl_columns_workers[] = { "id", "executor", "pid", "state", "job", "seconds", NULL };
 const char *const ctl_columns_jobs[] = { "id", "state", "executor", "awaited", "function", "created", "age", NULL };
+const char *const ctl_columns_lookups[] = {
+  "id", "kind", "state", "awaited", "host", "service", "age", "created", NULL
+};
 const char *const ctl_columns_subprocesses[] = { "id", "pid", "state", "returncode", "pipes", "command", NULL };
 const char *const ctl_columns_signals[] = { "id", "signal", "number", "pending", "caught", "callback", NULL };
 

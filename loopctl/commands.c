@@ -139,6 +139,16 @@ const CtlCommand ctl_commands[] = {
       .run = ctl_run_view,
   },
   {
+      .name = "lookups",
+      .synopsis = "[OPTION…]",
+      .summary = N_ ("list the names and addresses that are looked up"),
+      .help = N_ (
+          "“queued” lookups wait for a thread of the resolver. One that is not awaited was cancelled when it ran already: it goes on until the name server answers, and nobody waits for it."),
+      .flags = CTL_COMMAND_VIEW,
+      .columns = ctl_columns_lookups,
+      .run = ctl_run_view,
+  },
+  {
       .name = "subprocesses",
       .synopsis = "[OPTION…]",
       .summary = N_ ("list the processes that the loop has started"),

@@ -48,6 +48,7 @@ extern const char *const ctl_columns_fibers[];
 extern const char *const ctl_columns_executors[];
 extern const char *const ctl_columns_workers[];
 extern const char *const ctl_columns_jobs[];
+extern const char *const ctl_columns_lookups[];
 extern const char *const ctl_columns_subprocesses[];
 extern const char *const ctl_columns_signals[];
 

@@ -25,6 +25,7 @@ ROOMS = [
         fiber fiber-switch fiber-prepare fiber-stack fiber-overflow gather wait wait-for shield
         waiter lock event condition semaphore barrier queue queue-items
         sleep timeout async-generator event-loop-future event-loop-task
+        executor executor-job executor-worker job-queue thread-pool
     """),
     ("transports", """
         protocol buffered-protocol buffered-protocol-vtable datagram-protocol subprocess-protocol subprocess-protocol-vtable base-transport transport
@@ -39,10 +40,10 @@ ROOMS = [
         happy-eyeballs listener server sock sendfile stream stream-reader stream-writer
         io-channel io-wait io-input-stream io-output-stream io-stream
         event-loop-server event-loop-connection event-loop-sock event-loop-datagram
-        sock-accept sock-connect sock-receive sock-send sock-wait
+        sock-accept sock-connect sock-receive sock-send sock-wait address-info
     """),
     ("offload", """
-        executor executor-job executor-worker job-queue thread-pool thread-pool-executor process-pool-executor
+        thread-pool-executor process-pool-executor
         process process-frame process-function process-pool process-worker zygote zygote-main
         child child-spawn child-watcher communicate subprocess subprocess-options subprocess-options-lists
         subprocess-pipe subprocess-result subprocess-transport event-loop-executor event-loop-subprocess

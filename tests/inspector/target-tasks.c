@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "../support/fake-resolver.h"
+
 #include "target-tasks.h"
 
 #include <signal.h>
@@ -240,6 +242,29 @@ command_jobs (LoopEventLoop *loop, char **arguments)
   for (guint i = 0; i < n; i++)
     {
       last = get_id (loop_event_loop_run_in_executor (loop, LOOP_EXECUTOR (executor), wait_in_thread, NULL, NULL));
+      if (first == 0)
+        first = last;
+    }
+
+  return g_strdup_printf (ID " " ID, first, last);
+}
+
+/* N lookups of a name that is not found until "lookups 0". The ids of the first and the last. */
+char *
+command_lookups (LoopEventLoop *loop, char **arguments)
+{
+  guint n = (guint) atoi (arguments[1]);
+  guint64 first = 0;
+  guint64 last = 0;
+
+  if (n == 0)
+    fake_resolver_release ();
+  else
+    fake_resolver_add_slow ("slow.test", "127.0.0.1");
+
+  for (guint i = 0; i < n; i++)
+    {
+      last = get_id (loop_event_loop_getaddrinfo (loop, "slow.test", 80, 0, 0, 0, 0));
       if (first == 0)
         first = last;
     }

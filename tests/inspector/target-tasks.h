@@ -19,6 +19,7 @@ char *command_rename (LoopEventLoop *loop, char **arguments);
 char *command_stubborn (LoopEventLoop *loop, char **arguments);
 char *command_wait_for (LoopEventLoop *loop, char **arguments);
 char *command_jobs (LoopEventLoop *loop, char **arguments);
+char *command_lookups (LoopEventLoop *loop, char **arguments);
 char *command_processes (LoopEventLoop *loop, char **arguments);
 char *command_signal (LoopEventLoop *loop, char **arguments);
 char *command_churn_tasks (LoopEventLoop *loop, char **arguments);

@@ -231,6 +231,29 @@ class TestTasks(peer.TestCase):
         self.assertEqual((executor["submitted"], executor["done"], executor["queued"], executor["workers"]),
                          (5, 4, 0, 1))
 
+    def test_lookups(self):
+        first, last = map(int, self.target.do("lookups 10").split())
+        self.wait_for(lambda: [row["state"] for row in self.rows("lookups").values()] == ["running"] * 8 + ["queued"] * 2)
+        for row in self.rows("lookups").values():
+            self.assertEqual((row["kind"], row["host"], row["service"], row["awaited"]),
+                             ("getaddrinfo", "slow.test", "80", True))
+        age = self.row("lookups", first)["age"]
+        time.sleep(0.1)
+        self.assertGreaterEqual(self.row("lookups", first)["age"], age + 0.1)
+        executor, = self.rows("executors").values()
+        self.assertEqual((executor["name"], executor["max_workers"], executor["queued"]), ("resolver", 8, 2))
+
+        # One that waits for a thread goes away; one that has it goes on, and nobody waits for it.
+        self.assertEqual(self.client.control(self.loop, "Cancel", "(t)", last)[0], "done")
+        self.assertEqual(self.client.control(self.loop, "Cancel", "(t)", first)[0], "done")
+        rows = self.rows("lookups")
+        self.assertNotIn(last, rows)
+        self.assertEqual((rows[first]["state"], rows[first]["awaited"]), ("running", False))
+
+        self.target.do("lookups 0")
+        self.wait_for(lambda: not self.rows("lookups"))
+        self.assertEqual(self.rows("jobs"), {})
+
     def test_threads(self):
         self.target.do("jobs 0 default")
         self.assertEqual(self.rows("workers"), {})

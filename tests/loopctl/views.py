@@ -22,6 +22,7 @@ COLUMNS = {
     "executors": ["id", "kind", "name", "max_workers", "workers", "idle", "queued", "submitted", "done"],
     "workers": ["id", "executor", "pid", "state", "job", "seconds"],
     "jobs": ["id", "state", "executor", "awaited", "function", "created", "age"],
+    "lookups": ["id", "kind", "state", "awaited", "host", "service", "age", "created"],
     "subprocesses": ["id", "pid", "state", "returncode", "pipes", "command"],
     "signals": ["id", "signal", "number", "pending", "caught", "callback"],
 }

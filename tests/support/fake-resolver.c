@@ -102,8 +102,8 @@ wait_for_release (void)
   g_mutex_unlock (&mutex);
 }
 
-/* Chains what the real one makes of each number: freeaddrinfo() takes such a list apart. */
-int
+/* Chains what the real one makes of each number: freeaddrinfo() takes such a list apart. A shared library finds it, too. */
+__attribute__ ((visibility ("default"))) int
 getaddrinfo (const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **result)
 {
   GetAddrInfo real = (GetAddrInfo) dlsym (RTLD_NEXT, "getaddrinfo");

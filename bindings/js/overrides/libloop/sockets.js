@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// The low-level socket operations. Their results are arrays: bytes as Uint8Array, or [first, second].
+// The low-level socket operations, whose results are arrays: bytes as Uint8Array, or [first, second]; and
+// the resolver.
 
 const { Loop } = imports.gi;
 const { extend } = imports.overrides.libloop.classes;
@@ -18,6 +19,15 @@ function copyInto (buffer, data)
   return data.length;
 }
 
+// C would see what is before it.
+function checkName (name)
+{
+  if (typeof name === 'string' && name.includes ('\0'))
+    throw new TypeError (`${JSON.stringify (name)} has a NUL in it`);
+
+  return name;
+}
+
 function extendSockets ()
 {
   extend (Loop.EventLoop, native => ({
@@ -29,6 +39,15 @@ function extendSockets ()
     sock_sendto (socket, data, address)
     {
       return native.sock_sendto.call (this, socket, toBytes (data), address);
+    },
+
+    // @port: a number, or the name of a service, or null
+    getaddrinfo (host, port, { family = 0, type = 0, proto = 0, flags = 0 } = {})
+    {
+      if (typeof port === 'number')
+        return native.getaddrinfo.call (this, checkName (host), port, family, type, proto, flags);
+
+      return this.getaddrinfo_service (checkName (host), checkName (port), family, type, proto, flags);
     },
 
     // @buffer: a Uint8Array or another view

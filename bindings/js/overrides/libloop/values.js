@@ -30,6 +30,17 @@ function toValue (value)
     }
 }
 
+function fromAddressInfo (info)
+{
+  return {
+    family: info.get_family (),
+    type: info.get_socktype (),
+    proto: info.get_proto (),
+    canonname: info.get_canonname (),
+    address: info.get_address (),
+  };
+}
+
 function fromValue (value)
 {
   if (value instanceof Value)
@@ -42,6 +53,10 @@ function fromValue (value)
     return [value.get_socket (), value.get_address ()];
   if (value instanceof Loop.RecvfromResult)
     return [value.get_data ().toArray (), value.get_address ()];
+  if (value instanceof Loop.AddressInfoResult)
+    return value.get_addresses ().map (fromAddressInfo);
+  if (value instanceof Loop.NameInfoResult)
+    return [value.get_host (), value.get_service ()];
 
   return fromError (value);
 }

@@ -23,6 +23,7 @@ from ..module import get_introspection_module
 from . import _loop_executors, _loop_sync
 from ._loop_calls import Call, WatchCall, get_name, report
 from ._loop_protocols import BufferedProtocol, Protocol, SubprocessProtocol, change_protocol
+from ._loop_resolver import Resolver
 from ._loop_signals import guards_callbacks, handling_signals, leave_sigint_alone
 from ._loop_sockets import SocketOperations
 from ._loop_subprocess import SubprocessResult, SubprocessTransport, to_arguments, to_options
@@ -124,7 +125,7 @@ def _guard_factory(factory, kind=Loop.Protocol, loop=None):
 # --- Event loop -----------------------------------------------------------------------------------------------------
 
 
-class EventLoop(SocketOperations, Loop.EventLoop):
+class EventLoop(Resolver, SocketOperations, Loop.EventLoop):
     def __init__(self, **properties):
         super().__init__(**properties)
         self.set_exception_handler(None)

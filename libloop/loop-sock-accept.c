@@ -135,8 +135,11 @@ static LoopSockProgress
 attempt (LoopSockFuture *self, GValue *result, GError **error)
 {
   LoopSockReturn taken = loop_sock_future_take_returned (self);
-  LoopAcceptResult *accepted = taken.item != NULL ? taken.item : take_connection (self, error);
+  LoopAcceptResult *accepted = taken.item;
 
+  /* There is no flag with which accept4() would not wait. */
+  if (accepted == NULL && loop_socket_ensure_nonblocking (self->fd, error))
+    accepted = take_connection (self, error);
   if (accepted == NULL)
     return *error != NULL ? LOOP_SOCK_FAILED : LOOP_SOCK_AGAIN;
 

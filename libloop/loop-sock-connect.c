@@ -53,6 +53,9 @@ attempt (LoopSockFuture *future, GValue *result, GError **error)
   if (self->is_under_way)
     return look_at_outcome (future, error);
 
+  if (!loop_socket_ensure_nonblocking (future->fd, error))
+    return LOOP_SOCK_FAILED;
+
   if (connect (future->fd, (const struct sockaddr *) &self->address, self->length) == 0)
     return look_at_outcome (future, error);
 

@@ -14,6 +14,8 @@ GSocket *loop_socket_wrap (int fd, GError **error);
 G_GNUC_INTERNAL
 gboolean loop_socket_check_stream (GSocket *socket, GError **error);
 G_GNUC_INTERNAL
+gboolean loop_socket_ensure_nonblocking (int fd, GError **error);
+G_GNUC_INTERNAL
 int loop_socket_get_native_type (GSocket *socket);
 G_GNUC_INTERNAL
 void loop_socket_set_nodelay (int fd);

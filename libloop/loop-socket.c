@@ -6,6 +6,7 @@
 #include "loop-socket-private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
@@ -47,6 +48,20 @@ loop_socket_check_stream (GSocket *socket, GError **error)
     }
 
   return TRUE;
+}
+
+/* A GSocket makes its descriptor so, but when that fails it only warns; and others may have the file, too. */
+gboolean
+loop_socket_ensure_nonblocking (int fd, GError **error)
+{
+  int flags = fcntl (fd, F_GETFL);
+
+  if (flags >= 0 && ((flags & O_NONBLOCK) != 0 || fcntl (fd, F_SETFL, flags | O_NONBLOCK) == 0))
+    return TRUE;
+
+  loop_set_error_from_errno (error, errno, "Could not make the socket non-blocking");
+
+  return FALSE;
 }
 
 /* Returns: SOCK_STREAM or another */

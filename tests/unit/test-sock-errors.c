@@ -3,6 +3,7 @@
 #include "sock-check.h"
 #include "tcp-check.h"
 
+#include <fcntl.h>
 #include <sys/un.h>
 
 /* What the socket operations refuse, and how they fail. */
@@ -46,6 +47,26 @@ START_TEST (test_blocking)
 
   g_socket_set_blocking (pair.a, FALSE);
   sock_take_nothing (loop_event_loop_sock_sendall (pair.loop, pair.a, data));
+}
+END_TEST
+
+/* Whatever mode its descriptor is in, the loop does not wait. */
+START_TEST (test_descriptor_blocks)
+{
+  g_auto (SockPair) pair = sock_pair_new (SOCK_STREAM);
+  g_autoptr (GSocket) listener = sock_listen ();
+  LoopFuture *futures[2];
+
+  fcntl (g_socket_get_fd (listener), F_SETFL, 0);
+  fcntl (g_socket_get_fd (pair.a), F_SETFL, 0);
+  futures[0] = loop_event_loop_sock_accept (pair.loop, listener);
+  futures[1] = loop_event_loop_sock_recv (pair.loop, pair.a, 1);
+  for (int i = 0; i < 2; i++)
+    {
+      ck_assert (!loop_future_done (futures[i]));
+      loop_future_cancel (futures[i]);
+      g_object_unref (futures[i]);
+    }
 }
 END_TEST
 
@@ -189,6 +210,7 @@ END_TEST
 
 LOOP_TEST_MAIN ("sock-errors",
                 test_blocking,
+                test_descriptor_blocks,
                 test_transport,
                 test_callbacks,
                 test_closed,

@@ -4,6 +4,7 @@
 
 #include "loop-connection-options.h"
 
+#include <math.h>
 #include <netdb.h>
 
 /**
@@ -22,6 +23,9 @@ struct _LoopConnectionOptions
   int flags;
   GSocket *sock;
   GSocketConnectable *local_addr;
+  double happy_eyeballs_delay;
+  int interleave;
+  gboolean all_errors;
 };
 
 G_DEFINE_FINAL_TYPE (LoopConnectionOptions, loop_connection_options, G_TYPE_OBJECT)
@@ -34,6 +38,9 @@ enum
   PROP_FLAGS,
   PROP_SOCK,
   PROP_LOCAL_ADDR,
+  PROP_HAPPY_EYEBALLS_DELAY,
+  PROP_INTERLEAVE,
+  PROP_ALL_ERRORS,
   N_PROPS
 };
 
@@ -72,6 +79,15 @@ loop_connection_options_get_property (GObject *object, guint property_id, GValue
     case PROP_LOCAL_ADDR:
       g_value_set_object (value, self->local_addr);
       break;
+    case PROP_HAPPY_EYEBALLS_DELAY:
+      g_value_set_double (value, self->happy_eyeballs_delay);
+      break;
+    case PROP_INTERLEAVE:
+      g_value_set_int (value, self->interleave);
+      break;
+    case PROP_ALL_ERRORS:
+      g_value_set_boolean (value, self->all_errors);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
     }
@@ -98,6 +114,15 @@ loop_connection_options_set_property (GObject *object, guint property_id, const 
       break;
     case PROP_LOCAL_ADDR:
       loop_connection_options_set_local_addr (self, g_value_get_object (value));
+      break;
+    case PROP_HAPPY_EYEBALLS_DELAY:
+      loop_connection_options_set_happy_eyeballs_delay (self, g_value_get_double (value));
+      break;
+    case PROP_INTERLEAVE:
+      loop_connection_options_set_interleave (self, g_value_get_int (value));
+      break;
+    case PROP_ALL_ERRORS:
+      loop_connection_options_set_all_errors (self, g_value_get_boolean (value));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
@@ -156,12 +181,42 @@ loop_connection_options_class_init (LoopConnectionOptionsClass *klass)
       g_param_spec_object ("local-addr", NULL, NULL, G_TYPE_SOCKET_CONNECTABLE,
                            G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
 
+  /**
+   * LoopConnectionOptions:happy-eyeballs-delay: (getter get_happy_eyeballs_delay) (setter set_happy_eyeballs_delay)
+   *
+   * How long, in seconds, an attempt has before the next address is tried beside it: RFC 8305 recommends 0.25. Negative,
+   * which is the default, means that addresses are tried one after another.
+   */
+  properties[PROP_HAPPY_EYEBALLS_DELAY] =
+      g_param_spec_double ("happy-eyeballs-delay", NULL, NULL, -G_MAXDOUBLE, G_MAXDOUBLE, -1.0,
+                           G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LoopConnectionOptions:interleave: (getter get_interleave) (setter set_interleave)
+   *
+   * How addresses of IPv4 and IPv6 are put in turn: so many of the family that was found first, then one of each. 0 leaves
+   * them in the order in which they were found. Negative, which is the default, is 1 with
+   * [property@ConnectionOptions:happy-eyeballs-delay], and 0 without.
+   */
+  properties[PROP_INTERLEAVE] = g_param_spec_int ("interleave", NULL, NULL, G_MININT, G_MAXINT, -1,
+                                                  G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LoopConnectionOptions:all-errors: (getter get_all_errors) (setter set_all_errors)
+   *
+   * Whether the errors of all attempts are kept for [func@connection_get_errors], if all of them fail.
+   */
+  properties[PROP_ALL_ERRORS] = g_param_spec_boolean (
+      "all-errors", NULL, NULL, FALSE, G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 
 static void
 loop_connection_options_init (LoopConnectionOptions *self)
 {
+  self->happy_eyeballs_delay = -1.0;
+  self->interleave = -1;
 }
 
 /**
@@ -344,4 +399,111 @@ loop_connection_options_set_local_addr (LoopConnectionOptions *self, GSocketConn
 
   if (g_set_object (&self->local_addr, local_addr))
     g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_LOCAL_ADDR]);
+}
+
+/**
+ * loop_connection_options_get_happy_eyeballs_delay:
+ * @self: the options
+ *
+ * Gets [property@ConnectionOptions:happy-eyeballs-delay].
+ *
+ * Returns: the value
+ */
+double
+loop_connection_options_get_happy_eyeballs_delay (LoopConnectionOptions *self)
+{
+  g_return_val_if_fail (LOOP_IS_CONNECTION_OPTIONS (self), 0.0);
+
+  return self->happy_eyeballs_delay;
+}
+
+/**
+ * loop_connection_options_set_happy_eyeballs_delay:
+ * @self: the options
+ * @happy_eyeballs_delay: the value
+ *
+ * Sets [property@ConnectionOptions:happy-eyeballs-delay].
+ */
+void
+loop_connection_options_set_happy_eyeballs_delay (LoopConnectionOptions *self, double happy_eyeballs_delay)
+{
+  g_return_if_fail (LOOP_IS_CONNECTION_OPTIONS (self));
+  g_return_if_fail (!isnan (happy_eyeballs_delay));
+
+  if (self->happy_eyeballs_delay == happy_eyeballs_delay)
+    return;
+
+  self->happy_eyeballs_delay = happy_eyeballs_delay;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_HAPPY_EYEBALLS_DELAY]);
+}
+
+/**
+ * loop_connection_options_get_interleave:
+ * @self: the options
+ *
+ * Gets [property@ConnectionOptions:interleave].
+ *
+ * Returns: the value
+ */
+int
+loop_connection_options_get_interleave (LoopConnectionOptions *self)
+{
+  g_return_val_if_fail (LOOP_IS_CONNECTION_OPTIONS (self), 0);
+
+  return self->interleave;
+}
+
+/**
+ * loop_connection_options_set_interleave:
+ * @self: the options
+ * @interleave: the value
+ *
+ * Sets [property@ConnectionOptions:interleave].
+ */
+void
+loop_connection_options_set_interleave (LoopConnectionOptions *self, int interleave)
+{
+  g_return_if_fail (LOOP_IS_CONNECTION_OPTIONS (self));
+
+  if (self->interleave == interleave)
+    return;
+
+  self->interleave = interleave;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_INTERLEAVE]);
+}
+
+/**
+ * loop_connection_options_get_all_errors:
+ * @self: the options
+ *
+ * Gets [property@ConnectionOptions:all-errors].
+ *
+ * Returns: the value
+ */
+gboolean
+loop_connection_options_get_all_errors (LoopConnectionOptions *self)
+{
+  g_return_val_if_fail (LOOP_IS_CONNECTION_OPTIONS (self), FALSE);
+
+  return self->all_errors;
+}
+
+/**
+ * loop_connection_options_set_all_errors:
+ * @self: the options
+ * @all_errors: the value
+ *
+ * Sets [property@ConnectionOptions:all-errors].
+ */
+void
+loop_connection_options_set_all_errors (LoopConnectionOptions *self, gboolean all_errors)
+{
+  g_return_if_fail (LOOP_IS_CONNECTION_OPTIONS (self));
+
+  all_errors = !!all_errors;
+  if (self->all_errors == all_errors)
+    return;
+
+  self->all_errors = all_errors;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ALL_ERRORS]);
 }

@@ -34,5 +34,17 @@ LOOP_AVAILABLE_IN_1_0
 GSocketConnectable *loop_connection_options_get_local_addr (LoopConnectionOptions *self);
 LOOP_AVAILABLE_IN_1_0
 void loop_connection_options_set_local_addr (LoopConnectionOptions *self, GSocketConnectable *local_addr);
+LOOP_AVAILABLE_IN_1_0
+double loop_connection_options_get_happy_eyeballs_delay (LoopConnectionOptions *self);
+LOOP_AVAILABLE_IN_1_0
+void loop_connection_options_set_happy_eyeballs_delay (LoopConnectionOptions *self, double happy_eyeballs_delay);
+LOOP_AVAILABLE_IN_1_0
+int loop_connection_options_get_interleave (LoopConnectionOptions *self);
+LOOP_AVAILABLE_IN_1_0
+void loop_connection_options_set_interleave (LoopConnectionOptions *self, int interleave);
+LOOP_AVAILABLE_IN_1_0
+gboolean loop_connection_options_get_all_errors (LoopConnectionOptions *self);
+LOOP_AVAILABLE_IN_1_0
+void loop_connection_options_set_all_errors (LoopConnectionOptions *self, gboolean all_errors);
 
 G_END_DECLS

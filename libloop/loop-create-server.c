@@ -30,6 +30,7 @@ typedef struct
   int flags;
   gboolean reuse_address;
   gboolean reuse_port;
+  gboolean keep_alive;
   gboolean start_serving;
   GPtrArray *addresses; /* of all hosts so far */
   guint next_host;
@@ -157,6 +158,12 @@ set_options (ServerCreation *self, int fd, int family, GError **error)
 {
   int one = 1;
 
+  if (self->keep_alive && setsockopt (fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one) < 0)
+    {
+      loop_set_error_from_errno (error, errno, "Could not set SO_KEEPALIVE");
+      return FALSE;
+    }
+
   if (self->reuse_address && setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0)
     {
       loop_set_error_from_errno (error, errno, "Could not set SO_REUSEADDR");
@@ -176,7 +183,7 @@ set_options (ServerCreation *self, int fd, int family, GError **error)
       return FALSE;
     }
 
-  /* Accepted sockets inherit it. */
+  /* Accepted sockets inherit it, and the above. */
   loop_socket_set_nodelay (fd);
 
   return TRUE;
@@ -224,7 +231,7 @@ open_socket (ServerCreation *self, LoopResolvedAddress *address, GError **error)
     return FALSE;
   g_socket_set_blocking (socket, FALSE);
 
-  return loop_server_add_socket (self->server, socket, error);
+  return loop_server_add_socket (self->server, socket, NULL, error);
 }
 
 static gboolean
@@ -391,6 +398,7 @@ loop_event_loop_create_server (LoopEventLoop *self,
   creation->flags = loop_server_options_get_flags (options);
   creation->reuse_address = loop_server_options_get_reuse_address (options);
   creation->reuse_port = loop_server_options_get_reuse_port (options);
+  creation->keep_alive = loop_server_options_get_keep_alive (options);
   creation->start_serving = loop_server_options_get_start_serving (options);
   creation->addresses = g_ptr_array_new_with_free_func (g_free);
   creation->hook.closed = server_creation_loop_closed;
@@ -401,7 +409,7 @@ loop_event_loop_create_server (LoopEventLoop *self,
     {
       look_up_next_host (creation);
     }
-  else if (loop_server_add_socket (creation->server, loop_server_options_get_sock (options), &error))
+  else if (loop_server_add_socket (creation->server, loop_server_options_get_sock (options), NULL, &error))
     {
       g_socket_set_blocking (loop_server_options_get_sock (options), FALSE);
       finish (creation);

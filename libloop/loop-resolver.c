@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "loop-resolver-private.h"
+#include "loop-unix-path-private.h"
 
 #include "loop-fork-private.h"
 #include "loop-thread-pool-private.h"
@@ -268,12 +269,15 @@ loop_resolver_dup_result (LoopFuture *future, GError **error)
   return g_ptr_array_ref (((LoopAddressInfoResult *) g_value_get_boxed (&value))->addresses);
 }
 
-/* An address as people write it: 127.0.0.1:80, [::1]:80. */
+/* An address as people write it: 127.0.0.1:80, [::1]:80, /run/socket. */
 char *
 loop_resolved_address_to_string (const struct sockaddr *address, socklen_t length)
 {
   char host[NI_MAXHOST];
   char service[NI_MAXSERV];
+
+  if (address->sa_family == AF_UNIX)
+    return loop_unix_path_to_string ((const struct sockaddr_un *) address, length);
 
   if (getnameinfo (address, length, host, sizeof host, service, sizeof service, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
     return g_strdup ("?");

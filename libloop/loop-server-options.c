@@ -24,6 +24,8 @@ struct _LoopServerOptions
   gboolean reuse_address;
   gboolean reuse_port;
   gboolean start_serving;
+  gboolean keep_alive;
+  gboolean cleanup_socket;
 };
 
 G_DEFINE_FINAL_TYPE (LoopServerOptions, loop_server_options, G_TYPE_OBJECT)
@@ -38,6 +40,8 @@ enum
   PROP_REUSE_ADDRESS,
   PROP_REUSE_PORT,
   PROP_START_SERVING,
+  PROP_KEEP_ALIVE,
+  PROP_CLEANUP_SOCKET,
   N_PROPS
 };
 
@@ -81,6 +85,12 @@ loop_server_options_get_property (GObject *object, guint property_id, GValue *va
     case PROP_START_SERVING:
       g_value_set_boolean (value, self->start_serving);
       break;
+    case PROP_KEEP_ALIVE:
+      g_value_set_boolean (value, self->keep_alive);
+      break;
+    case PROP_CLEANUP_SOCKET:
+      g_value_set_boolean (value, self->cleanup_socket);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
     }
@@ -113,6 +123,12 @@ loop_server_options_set_property (GObject *object, guint property_id, const GVal
       break;
     case PROP_START_SERVING:
       loop_server_options_set_start_serving (self, g_value_get_boolean (value));
+      break;
+    case PROP_KEEP_ALIVE:
+      loop_server_options_set_keep_alive (self, g_value_get_boolean (value));
+      break;
+    case PROP_CLEANUP_SOCKET:
+      loop_server_options_set_cleanup_socket (self, g_value_get_boolean (value));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
@@ -187,6 +203,23 @@ loop_server_options_class_init (LoopServerOptionsClass *klass)
   properties[PROP_START_SERVING] = g_param_spec_boolean (
       "start-serving", NULL, NULL, TRUE, G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
 
+  /**
+   * LoopServerOptions:keep-alive: (getter get_keep_alive) (setter set_keep_alive)
+   *
+   * Whether the kernel looks from time to time if the peer of a TCP connection on which nothing is sent is still there.
+   */
+  properties[PROP_KEEP_ALIVE] = g_param_spec_boolean (
+      "keep-alive", NULL, NULL, FALSE, G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
+  /**
+   * LoopServerOptions:cleanup-socket: (getter get_cleanup_socket) (setter set_cleanup_socket)
+   *
+   * Whether the file of a unix socket is removed when the server is closed. Only a file that this process has made by
+   * binding to a path is removed, and only while it is still that file.
+   */
+  properties[PROP_CLEANUP_SOCKET] = g_param_spec_boolean (
+      "cleanup-socket", NULL, NULL, TRUE, G_PARAM_READWRITE | G_PARAM_EXPLICIT_NOTIFY | G_PARAM_STATIC_STRINGS);
+
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 
@@ -197,6 +230,7 @@ loop_server_options_init (LoopServerOptions *self)
   self->backlog = 100;
   self->reuse_address = TRUE;
   self->start_serving = TRUE;
+  self->cleanup_socket = TRUE;
 }
 
 /**
@@ -456,4 +490,76 @@ loop_server_options_set_start_serving (LoopServerOptions *self, gboolean start_s
 
   self->start_serving = start_serving;
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_START_SERVING]);
+}
+
+/**
+ * loop_server_options_get_keep_alive:
+ * @self: the options
+ *
+ * Gets [property@ServerOptions:keep-alive].
+ *
+ * Returns: the value
+ */
+gboolean
+loop_server_options_get_keep_alive (LoopServerOptions *self)
+{
+  g_return_val_if_fail (LOOP_IS_SERVER_OPTIONS (self), FALSE);
+
+  return self->keep_alive;
+}
+
+/**
+ * loop_server_options_set_keep_alive:
+ * @self: the options
+ * @keep_alive: the value
+ *
+ * Sets [property@ServerOptions:keep-alive].
+ */
+void
+loop_server_options_set_keep_alive (LoopServerOptions *self, gboolean keep_alive)
+{
+  g_return_if_fail (LOOP_IS_SERVER_OPTIONS (self));
+
+  keep_alive = !!keep_alive;
+  if (self->keep_alive == keep_alive)
+    return;
+
+  self->keep_alive = keep_alive;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_KEEP_ALIVE]);
+}
+
+/**
+ * loop_server_options_get_cleanup_socket:
+ * @self: the options
+ *
+ * Gets [property@ServerOptions:cleanup-socket].
+ *
+ * Returns: the value
+ */
+gboolean
+loop_server_options_get_cleanup_socket (LoopServerOptions *self)
+{
+  g_return_val_if_fail (LOOP_IS_SERVER_OPTIONS (self), FALSE);
+
+  return self->cleanup_socket;
+}
+
+/**
+ * loop_server_options_set_cleanup_socket:
+ * @self: the options
+ * @cleanup_socket: the value
+ *
+ * Sets [property@ServerOptions:cleanup-socket].
+ */
+void
+loop_server_options_set_cleanup_socket (LoopServerOptions *self, gboolean cleanup_socket)
+{
+  g_return_if_fail (LOOP_IS_SERVER_OPTIONS (self));
+
+  cleanup_socket = !!cleanup_socket;
+  if (self->cleanup_socket == cleanup_socket)
+    return;
+
+  self->cleanup_socket = cleanup_socket;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_CLEANUP_SOCKET]);
 }

@@ -42,5 +42,13 @@ LOOP_AVAILABLE_IN_1_0
 gboolean loop_server_options_get_start_serving (LoopServerOptions *self);
 LOOP_AVAILABLE_IN_1_0
 void loop_server_options_set_start_serving (LoopServerOptions *self, gboolean start_serving);
+LOOP_AVAILABLE_IN_1_0
+gboolean loop_server_options_get_keep_alive (LoopServerOptions *self);
+LOOP_AVAILABLE_IN_1_0
+void loop_server_options_set_keep_alive (LoopServerOptions *self, gboolean keep_alive);
+LOOP_AVAILABLE_IN_1_0
+gboolean loop_server_options_get_cleanup_socket (LoopServerOptions *self);
+LOOP_AVAILABLE_IN_1_0
+void loop_server_options_set_cleanup_socket (LoopServerOptions *self, gboolean cleanup_socket);
 
 G_END_DECLS

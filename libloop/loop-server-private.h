@@ -2,22 +2,10 @@
 
 #pragma once
 
-#include "loop-event-loop-private.h"
-#include "loop-server.h"
+#include "loop-listener-private.h"
 #include "loop-transport.h"
 
 G_BEGIN_DECLS
-
-/* One listening socket of a server. */
-typedef struct
-{
-  LoopWatch watch;
-  guint ref_count;
-  LoopServer *server;
-  GSocket *socket;
-  LoopTimerHandle *retry; /* while accepting is paused for want of descriptors or memory */
-  gboolean has_reported;
-} LoopListener;
 
 struct _LoopServer
 {
@@ -46,7 +34,13 @@ LoopServer *loop_server_new (LoopEventLoop *loop,
                              gpointer factory_data,
                              GDestroyNotify factory_notify);
 G_GNUC_INTERNAL
-gboolean loop_server_add_socket (LoopServer *self, GSocket *socket, GError **error);
+gboolean loop_server_add_socket (LoopServer *self, GSocket *socket, LoopUnixFile *file, GError **error);
+G_GNUC_INTERNAL
+gboolean loop_server_serve_connection (LoopServer *self,
+                                       int fd,
+                                       const struct sockaddr *peer,
+                                       socklen_t peer_length,
+                                       GError **error);
 G_GNUC_INTERNAL
 gboolean loop_server_listen (LoopServer *self, GError **error);
 

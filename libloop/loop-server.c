@@ -2,15 +2,9 @@
 
 #include "config.h"
 
-#include "loop-fd-watcher-private.h"
 #include "loop-future-private.h"
-#include "loop-resolver-private.h"
 #include "loop-server-private.h"
-#include "loop-socket-private.h"
 #include "loop-socket-transport-private.h"
-
-#include <errno.h>
-#include <unistd.h>
 
 /**
  * LoopServer:
@@ -22,9 +16,6 @@
  */
 G_DEFINE_FINAL_TYPE (LoopServer, loop_server, G_TYPE_OBJECT)
 
-/* How long accepting pauses when the process has no descriptors or no memory left. */
-#define ACCEPT_RETRY_NS (LOOP_NSEC_PER_SEC / 4)
-
 enum
 {
   PROP_0,
@@ -34,45 +25,6 @@ enum
 };
 
 static GParamSpec *properties[N_PROPS];
-
-static void
-listener_stop (LoopListener *self)
-{
-  LoopEventLoop *loop = self->server->loop;
-
-  if (self->retry != NULL)
-    {
-      loop_timer_handle_cancel (self->retry);
-      g_clear_pointer (&self->retry, loop_timer_handle_unref);
-    }
-
-  loop_event_loop_enter (loop);
-  if (self->watch.fd >= 0)
-    loop_poller_remove (&loop->poller, &self->watch);
-  loop_event_loop_leave (loop);
-}
-
-/* Lets go of the socket, and of the listener once no event of it is being handled. */
-static void
-listener_unref (gpointer data)
-{
-  LoopListener *self = data;
-
-  if (--self->ref_count > 0)
-    return;
-
-  g_object_unref (self->socket);
-  g_free (self);
-}
-
-static void
-listener_close (gpointer data)
-{
-  LoopListener *self = data;
-
-  g_socket_close (self->socket, NULL);
-  listener_unref (self);
-}
 
 static void
 loop_server_dispose (GObject *object)
@@ -179,12 +131,6 @@ loop_server_new (LoopEventLoop *loop,
   return self;
 }
 
-static LoopListener *
-from_watch (const LoopWatch *watch)
-{
-  return (LoopListener *) ((char *) watch - G_STRUCT_OFFSET (LoopListener, watch));
-}
-
 static void
 wake_closed_waiters (LoopServer *self)
 {
@@ -210,18 +156,6 @@ client_lost (LoopTransport *transport, gpointer user_data)
   loop_event_loop_leave (self->loop);
 
   wake_closed_waiters (self);
-}
-
-/* Takes @error. */
-static void
-report (LoopListener *self, const char *message, GError *error)
-{
-  LoopExceptionContext *context = loop_exception_context_new (message, error);
-
-  loop_exception_context_set_socket (context, self->socket);
-  loop_exception_context_take_source_traceback (context, loop_traceback_to_string (self->server->node.id));
-  loop_event_loop_report (self->server->loop, context);
-  g_error_free (error);
 }
 
 /* Destroys the factory's data once the server is closed, but not while the factory runs. */
@@ -250,225 +184,60 @@ call_factory (LoopServer *self)
   return protocol;
 }
 
-static void
-serve_connection (LoopListener *self, int fd, const struct sockaddr *peer, socklen_t peer_length)
+/*
+ * loop_server_serve_connection:
+ * @fd: a socket that was accepted; on error it still belongs to the caller
+ *
+ * Makes a protocol and a transport for it.
+ */
+gboolean
+loop_server_serve_connection (LoopServer *self,
+                              int fd,
+                              const struct sockaddr *peer,
+                              socklen_t peer_length,
+                              GError **error)
 {
-  LoopServer *server = self->server;
-  g_autoptr (GObject) protocol = call_factory (server);
-  LoopSocketTransport *transport;
-  GError *error = NULL;
+  g_autoptr (GObject) protocol = call_factory (self);
+  g_autoptr (LoopSocketTransport) transport =
+      loop_socket_transport_new (self->loop, fd, NULL, peer, peer_length, protocol, error);
 
-  transport = loop_socket_transport_new (server->loop, fd, NULL, peer, peer_length, protocol, &error);
   if (transport == NULL)
-    {
-      close (fd);
-      report (self, "A connection was accepted but could not be served", error);
-      return;
-    }
+    return FALSE;
 
-  loop_event_loop_enter (server->loop);
-  g_hash_table_add (server->clients, transport);
-  server->n_accepted++;
-  loop_event_loop_leave (server->loop);
+  loop_event_loop_enter (self->loop);
+  g_hash_table_add (self->clients, transport);
+  self->n_accepted++;
+  loop_event_loop_leave (self->loop);
 
-  loop_socket_transport_start (transport, NULL, client_lost, server);
-  g_object_unref (transport);
-}
+  loop_socket_transport_start (transport, NULL, client_lost, self);
 
-static void
-retry_accepting (gpointer data)
-{
-  LoopListener *self = data;
-  LoopEventLoop *loop = self->server->loop;
-
-  g_clear_pointer (&self->retry, loop_timer_handle_unref);
-
-  loop_event_loop_enter (loop);
-  loop_poller_set_interest (&loop->poller, &self->watch, LOOP_INTEREST_READ);
-  loop_event_loop_leave (loop);
+  return TRUE;
 }
 
 /*
- * Out of descriptors or memory: the connection stays in the kernel's queue, and the
- * socket readable. Look again a little later rather than at once, and for ever.
+ * Adds a bound socket, which belongs to the server from then on, and the file that was made by binding it, if there is
+ * one: it is removed before the socket is closed.
  */
-static void
-pause_accepting (LoopListener *self, int saved_errno)
-{
-  LoopEventLoop *loop = self->server->loop;
-  LoopTimerHandle *retry;
-
-  loop_event_loop_enter (loop);
-  loop_poller_set_interest (&loop->poller, &self->watch, LOOP_INTEREST_NONE);
-  loop_event_loop_leave (loop);
-
-  retry = loop_event_loop_schedule_at (loop, loop_clock_now () + ACCEPT_RETRY_NS, retry_accepting, self, NULL,
-                                       "retry accept");
-  self->retry = loop_timer_handle_ref (retry);
-
-  if (!self->has_reported)
-    {
-      GError *error = NULL;
-
-      self->has_reported = TRUE;
-      loop_set_error_from_errno (&error, saved_errno, "Could not accept a connection");
-      report (self, "Accepting connections is paused", error);
-    }
-}
-
-/* Returns: whether there may be more to accept */
-static gboolean
-accept_one (LoopListener *self)
-{
-  struct sockaddr_storage peer;
-  socklen_t length = sizeof peer;
-  int fd = accept4 (self->watch.fd, (struct sockaddr *) &peer, &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-  if (fd >= 0)
-    {
-      self->has_reported = FALSE;
-      serve_connection (self, fd, (struct sockaddr *) &peer, length);
-      return TRUE;
-    }
-
-  switch (errno)
-    {
-    case EAGAIN:
-      return FALSE;
-
-    /* Errors of the connection that was to be accepted, which is gone: see accept(2). */
-    case EINTR:
-    case ECONNABORTED:
-    case EPROTO:
-    case ENETDOWN:
-    case ENOPROTOOPT:
-    case EHOSTDOWN:
-    case ENONET:
-    case EHOSTUNREACH:
-    case EOPNOTSUPP:
-    case ENETUNREACH:
-    case EPERM:
-      return TRUE;
-
-    default:
-      pause_accepting (self, errno);
-      return FALSE;
-    }
-}
-
-/* While an event is being handled, the server may be closed and dropped: see listener_done(). */
-static void
-listener_hold (LoopListener *self)
-{
-  self->ref_count++;
-  g_object_ref (self->server);
-}
-
-static void
-listener_readable (LoopWatch *watch)
-{
-  LoopListener *self = from_watch (watch);
-  LoopServer *server = self->server;
-
-  listener_hold (self);
-
-  for (int i = 0; i < MAX (server->backlog, 1); i++)
-    {
-      /* The factory, or an exception handler, may close the server. */
-      if (server->listeners == NULL || !accept_one (self))
-        break;
-    }
-}
-
-static void
-listener_failed (LoopWatch *watch, GError *error)
-{
-  LoopListener *self = from_watch (watch);
-
-  listener_hold (self);
-  report (self, "A server cannot accept connections any more", g_error_copy (error));
-  loop_server_close (self->server);
-}
-
-static void
-listener_done (LoopWatch *watch)
-{
-  LoopListener *self = from_watch (watch);
-  LoopServer *server = self->server;
-
-  listener_unref (self);
-  g_object_unref (server);
-}
-
-static void
-listener_closed (LoopWatch *watch)
-{
-  LoopServer *server = from_watch (watch)->server;
-
-  loop_event_loop_warn_of_open (server->loop, "server", server->node.id);
-  loop_server_close (server);
-}
-
-static void
-listener_describe (const LoopWatch *watch, gboolean is_writer, LoopDescription *description)
-{
-  description->id = from_watch (watch)->server->node.id;
-  description->kind = "server";
-  description->name = "accept";
-  description->fd = watch->fd;
-}
-
-static const LoopWatchClass listener_watch_class = {
-  .readable = listener_readable,
-  .writable = listener_readable,
-  .failed = listener_failed,
-  .closed = listener_closed,
-  .done = listener_done,
-  .describe = listener_describe,
-};
-
-/* Adds a bound socket, which belongs to the server from then on. */
 gboolean
-loop_server_add_socket (LoopServer *self, GSocket *socket, GError **error)
+loop_server_add_socket (LoopServer *self, GSocket *socket, LoopUnixFile *file, GError **error)
 {
-  LoopListener *listener = g_new0 (LoopListener, 1);
-  gboolean is_watched;
+  LoopListener *listener = loop_listener_new (self, socket, error);
 
-  listener->ref_count = 1;
-  listener->server = self;
-  listener->socket = g_object_ref (socket);
-  loop_watch_init (&listener->watch, &listener_watch_class, self->node.id);
-  loop_fd_watcher_evict (self->loop, g_socket_get_fd (socket));
+  if (listener == NULL)
+    return FALSE;
+
+  if (file != NULL)
+    listener->file = *file, *file = (LoopUnixFile) { 0 };
 
   loop_event_loop_enter (self->loop);
-  is_watched =
-      loop_poller_add (&self->loop->poller, &listener->watch, g_socket_get_fd (socket), LOOP_INTEREST_NONE, error);
-  if (is_watched)
-    {
-      g_ptr_array_add (self->listeners, listener);
-      /* The loop's reference, until the server is closed. */
-      if (self->listeners->len == 1)
-        g_object_ref (self);
-    }
+  g_ptr_array_add (self->listeners, listener);
   loop_event_loop_leave (self->loop);
 
-  if (!is_watched)
-    listener_unref (listener);
+  /* The loop's reference, until the server is closed. */
+  if (self->listeners->len == 1)
+    g_object_ref (self);
 
-  return is_watched;
-}
-
-static void
-set_listen_error (int fd, int saved_errno, GError **error)
-{
-  g_autofree char *text = NULL;
-  struct sockaddr_storage address;
-  socklen_t length = sizeof address;
-
-  if (getsockname (fd, (struct sockaddr *) &address, &length) == 0)
-    text = loop_resolved_address_to_string ((struct sockaddr *) &address, length);
-
-  loop_set_error_from_errno (error, saved_errno, "Could not listen on %s", text != NULL ? text : "a socket");
+  return TRUE;
 }
 
 /* Starts to listen and to accept; does nothing if it does so already. */
@@ -486,13 +255,8 @@ loop_server_listen (LoopServer *self, GError **error)
 
   for (guint i = 0; i < self->listeners->len; i++)
     {
-      LoopListener *listener = g_ptr_array_index (self->listeners, i);
-
-      if (listen (listener->watch.fd, self->backlog) < 0)
-        {
-          set_listen_error (listener->watch.fd, errno, error);
-          return FALSE;
-        }
+      if (!loop_listener_listen (g_ptr_array_index (self->listeners, i), error))
+        return FALSE;
     }
 
   loop_event_loop_enter (self->loop);
@@ -674,7 +438,7 @@ loop_server_close (LoopServer *self)
     return;
 
   for (guint i = 0; i < self->listeners->len; i++)
-    listener_stop (g_ptr_array_index (self->listeners, i));
+    loop_listener_stop (g_ptr_array_index (self->listeners, i));
 
   loop_event_loop_enter (self->loop);
   listeners = g_steal_pointer (&self->listeners);
@@ -692,7 +456,7 @@ loop_server_close (LoopServer *self)
 
   if (listeners->len > 0)
     {
-      g_ptr_array_set_free_func (listeners, listener_close);
+      g_ptr_array_set_free_func (listeners, loop_listener_close);
       g_object_unref (self);
     }
 }

@@ -19,6 +19,13 @@ LoopFuture *loop_event_loop_create_server (LoopEventLoop *self,
                                            LoopProtocolFactory factory,
                                            gpointer user_data,
                                            GDestroyNotify notify);
+LOOP_AVAILABLE_IN_1_0
+LoopFuture *loop_event_loop_create_unix_server (LoopEventLoop *self,
+                                                const char *path,
+                                                LoopServerOptions *options,
+                                                LoopProtocolFactory factory,
+                                                gpointer user_data,
+                                                GDestroyNotify notify);
 
 LOOP_AVAILABLE_IN_1_0
 LoopEventLoop *loop_server_get_loop (LoopServer *self);

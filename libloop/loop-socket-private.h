@@ -17,6 +17,7 @@ G_GNUC_INTERNAL
 gboolean loop_socket_ensure_nonblocking (int fd, GError **error);
 G_GNUC_INTERNAL
 int loop_socket_get_native_type (GSocket *socket);
+gboolean loop_socket_check_unix_arguments (const char *path, GSocket *socket, GError **error);
 G_GNUC_INTERNAL
 void loop_socket_set_nodelay (int fd);
 

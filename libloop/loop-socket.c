@@ -82,6 +82,35 @@ loop_socket_get_native_type (GSocket *socket)
     }
 }
 
+/* For servers and connections: either a path, or a socket that could have been bound or connected to one. */
+gboolean
+loop_socket_check_unix_arguments (const char *path, GSocket *socket, GError **error)
+{
+  if (path != NULL && socket != NULL)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                           "A path and a socket cannot be given at the same time");
+      return FALSE;
+    }
+
+  if (path == NULL && socket == NULL)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "Neither a path nor a socket was given");
+      return FALSE;
+    }
+
+  if (socket == NULL)
+    return TRUE;
+
+  if (g_socket_get_family (socket) != G_SOCKET_FAMILY_UNIX)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "A unix socket was expected");
+      return FALSE;
+    }
+
+  return loop_socket_check_stream (socket, error);
+}
+
 /* As asyncio does: a write goes out at once. Sockets other than TCP's have no such delay. */
 void
 loop_socket_set_nodelay (int fd)

@@ -529,31 +529,62 @@ tcp_raw_connect (Tcp *self, guint16 port)
   return fd;
 }
 
+typedef union
+{
+  struct sockaddr any;
+  struct sockaddr_in in;
+  struct sockaddr_in6 in6;
+} RawAddress;
+
+static socklen_t
+fill_address (RawAddress *self, const char *address, guint16 port)
+{
+  gboolean is_ipv6 = strchr (address, ':') != NULL;
+
+  *self = (RawAddress) { 0 };
+  self->any.sa_family = is_ipv6 ? AF_INET6 : AF_INET;
+  ck_assert_int_eq (
+      inet_pton (self->any.sa_family, address, is_ipv6 ? (void *) &self->in6.sin6_addr : (void *) &self->in.sin_addr),
+      1);
+  *(is_ipv6 ? &self->in6.sin6_port : &self->in.sin_port) = htons (port);
+
+  return is_ipv6 ? sizeof self->in6 : sizeof self->in;
+}
+
 /* Listens on @address, on @port or, when that is 0, on one that is then stored there. */
 int
 tcp_raw_listen (Tcp *self, const char *address, int backlog, guint16 *port)
 {
-  union
-  {
-    struct sockaddr any;
-    struct sockaddr_in in;
-    struct sockaddr_in6 in6;
-  } bound = { 0 };
-  gboolean is_ipv6 = strchr (address, ':') != NULL;
-  socklen_t length = is_ipv6 ? sizeof bound.in6 : sizeof bound.in;
-  int fd = tcp_raw_socket (self, is_ipv6 ? AF_INET6 : AF_INET);
+  RawAddress bound;
+  socklen_t length = fill_address (&bound, address, *port);
+  int fd = tcp_raw_socket (self, bound.any.sa_family);
 
-  bound.any.sa_family = is_ipv6 ? AF_INET6 : AF_INET;
-  ck_assert_int_eq (
-      inet_pton (bound.any.sa_family, address, is_ipv6 ? (void *) &bound.in6.sin6_addr : (void *) &bound.in.sin_addr),
-      1);
-  *(is_ipv6 ? &bound.in6.sin6_port : &bound.in.sin_port) = htons (*port);
   ck_assert_int_eq (bind (fd, &bound.any, length), 0);
   ck_assert_int_eq (listen (fd, backlog), 0);
   ck_assert_int_eq (getsockname (fd, &bound.any, &length), 0);
-  *port = ntohs (is_ipv6 ? bound.in6.sin6_port : bound.in.sin_port);
+  *port = ntohs (bound.any.sa_family == AF_INET6 ? bound.in6.sin6_port : bound.in.sin_port);
 
   return fd;
+}
+
+/* The same, but connections are neither made nor refused for now: the queue is full. */
+int
+tcp_raw_listen_full (Tcp *self, const char *address, guint16 *port)
+{
+  int listener = tcp_raw_listen (self, address, 0, port);
+  RawAddress bound;
+  socklen_t length = fill_address (&bound, address, *port);
+
+  for (guint i = 0; i < 4; i++)
+    {
+      int fd = socket (bound.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+      g_array_append_val (self->raw, fd);
+      connect (fd, &bound.any, length);
+    }
+  g_usleep (5000);
+
+  return listener;
 }
 
 /* Returns: the next connection that waits to be accepted, or -1 */
@@ -730,6 +761,14 @@ tcp_count_fds (void)
     n++;
 
   return n;
+}
+
+guint64
+tcp_count_iterations (LoopEventLoop *loop)
+{
+  g_autoptr (LoopMetrics) metrics = loop_event_loop_get_metrics (loop);
+
+  return loop_metrics_get_iterations (metrics);
 }
 
 static void

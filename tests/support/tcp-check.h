@@ -91,6 +91,7 @@ gboolean tcp_has_ipv6 (void);
 int tcp_raw_socket (Tcp *self, int family);
 int tcp_raw_connect (Tcp *self, guint16 port);
 int tcp_raw_listen (Tcp *self, const char *address, int backlog, guint16 *port);
+int tcp_raw_listen_full (Tcp *self, const char *address, guint16 *port);
 int tcp_raw_accept (Tcp *self, int listener);
 TcpPeer *tcp_raw_pair (Tcp *self, int *fd);
 void tcp_raw_send (int fd, const char *text);
@@ -107,6 +108,7 @@ char *tcp_sink_finish (TcpSink *self, gsize *length, int *last_errno);
 GBytes *tcp_random_bytes (gsize length);
 char *tcp_checksum (GBytes *bytes);
 guint tcp_count_fds (void);
+guint64 tcp_count_iterations (LoopEventLoop *loop);
 void tcp_run_for (LoopEventLoop *loop, double seconds);
 
 /* Runs the loop until @condition holds; fails the test if that takes over 15 seconds. */

@@ -39,24 +39,6 @@ assert_cancelled (Tcp *tcp, LoopFuture *future)
   ck_assert_int_lt (g_get_monotonic_time () - start, 500 * 1000);
 }
 
-/* A listener to which connections are not made for now: its queue is full. */
-static void
-listen_with_full_queue (Tcp *tcp)
-{
-  struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
-
-  tcp_raw_listen (tcp, "127.0.0.1", 0, &tcp->port);
-  address.sin_port = htons (tcp->port);
-  for (guint i = 0; i < 4; i++)
-    {
-      int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-      g_array_append_val (tcp->raw, fd);
-      connect (fd, (struct sockaddr *) &address, sizeof address);
-    }
-  g_usleep (5000);
-}
-
 START_TEST (test_while_resolving)
 {
   g_auto (Tcp) tcp = tcp_new ();
@@ -123,7 +105,7 @@ START_TEST (test_while_connecting)
   g_autoptr (LoopFuture) future = NULL;
   guint n_fds;
 
-  listen_with_full_queue (&tcp);
+  tcp_raw_listen_full (&tcp, "127.0.0.1", &tcp.port);
   n_fds = tcp_count_fds ();
   future = create_connection (&tcp, "127.0.0.1");
   tcp_run_for (tcp.loop, 0.02);
@@ -296,7 +278,7 @@ START_TEST (test_loop_closed_while_connecting)
   g_auto (Tcp) tcp = tcp_new ();
   g_autoptr (LoopFuture) future = NULL;
 
-  listen_with_full_queue (&tcp);
+  tcp_raw_listen_full (&tcp, "127.0.0.1", &tcp.port);
   future = create_connection (&tcp, "127.0.0.1");
   tcp_run_for (tcp.loop, 0.005);
   tcp_close_loop (&tcp);

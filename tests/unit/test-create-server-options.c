@@ -114,6 +114,29 @@ START_TEST (test_socket_options)
 }
 END_TEST
 
+START_TEST (test_keep_alive)
+{
+  g_auto (Tcp) tcp = tcp_new ();
+  g_autoptr (LoopServerOptions) options = loop_server_options_new ();
+  g_autoptr (LoopServer) server = tcp_serve (&tcp, localhost, 0, NULL);
+  g_autoptr (LoopServer) other = NULL;
+  g_auto (GValue) value = G_VALUE_INIT;
+  int is_kept = 0;
+
+  ck_assert_int_eq (get_option (server, SOL_SOCKET, SO_KEEPALIVE), 0);
+  loop_server_options_set_keep_alive (options, TRUE);
+  other = tcp_serve (&tcp, localhost, 0, options);
+  ck_assert_int_ne (get_option (other, SOL_SOCKET, SO_KEEPALIVE), 0);
+
+  /* Connections inherit it. */
+  tcp_raw_connect (&tcp, tcp_server_port (other, 0));
+  tcp_run_until (tcp.loop, tcp.accepted->len == 1 && tcp_last_accepted (&tcp)->n_made == 1);
+  ck_assert (loop_transport_get_extra_info (tcp_last_accepted (&tcp)->transport, "socket", &value));
+  ck_assert (g_socket_get_option (g_value_get_object (&value), SOL_SOCKET, SO_KEEPALIVE, &is_kept, NULL));
+  ck_assert_int_eq (is_kept, 1);
+}
+END_TEST
+
 /* An old connection in TIME_WAIT keeps the port busy, unless the address may be reused. */
 START_TEST (test_reuse_address)
 {
@@ -319,6 +342,7 @@ LOOP_TEST_MAIN ("create-server-options",
                 test_backlog,
                 test_no_backlog,
                 test_socket_options,
+                test_keep_alive,
                 test_reuse_address,
                 test_reuse_port,
                 test_address_in_use,

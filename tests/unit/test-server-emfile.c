@@ -38,14 +38,6 @@ recover (void)
   set_limit (original_limit);
 }
 
-static guint64
-count_iterations (LoopEventLoop *loop)
-{
-  g_autoptr (LoopMetrics) metrics = loop_event_loop_get_metrics (loop);
-
-  return loop_metrics_get_iterations (metrics);
-}
-
 static void
 take_emfile_report (Tcp *tcp)
 {
@@ -77,9 +69,9 @@ START_TEST (test_pauses_and_recovers)
       exhaust ();
       tcp_run_for (tcp.loop, 0.01);
 
-      n_iterations = count_iterations (tcp.loop);
+      n_iterations = tcp_count_iterations (tcp.loop);
       tcp_run_for (tcp.loop, 0.5);
-      ck_assert_uint_le (count_iterations (tcp.loop) - n_iterations, 10);
+      ck_assert_uint_le (tcp_count_iterations (tcp.loop) - n_iterations, 10);
       ck_assert_uint_eq (tcp.accepted->len, n_accepted);
 
       /* Said once, and again only after it had passed. */

@@ -3,6 +3,7 @@
 #include "loop-check.h"
 
 #include <libloop/loop.h>
+#include <math.h>
 #include <netdb.h>
 #include <sys/socket.h>
 
@@ -63,6 +64,16 @@ check_boolean (gpointer object, const char *name, gboolean other)
 }
 
 static void
+check_double (gpointer object, const char *name, double other)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, G_TYPE_DOUBLE);
+  g_value_set_double (&value, other);
+  check_notify (object, name, &value);
+}
+
+static void
 check_object (gpointer object, const char *name, gpointer other)
 {
   g_auto (GValue) value = G_VALUE_INIT;
@@ -83,6 +94,8 @@ START_TEST (test_server_defaults)
   ck_assert (loop_server_options_get_reuse_address (options));
   ck_assert (!loop_server_options_get_reuse_port (options));
   ck_assert (loop_server_options_get_start_serving (options));
+  ck_assert (!loop_server_options_get_keep_alive (options));
+  ck_assert (loop_server_options_get_cleanup_socket (options));
 }
 END_TEST
 
@@ -97,6 +110,8 @@ START_TEST (test_server_properties)
   check_boolean (options, "reuse-address", FALSE);
   check_boolean (options, "reuse-port", TRUE);
   check_boolean (options, "start-serving", FALSE);
+  check_boolean (options, "keep-alive", TRUE);
+  check_boolean (options, "cleanup-socket", FALSE);
   check_object (options, "sock", sock);
 
   ck_assert_int_eq (loop_server_options_get_family (options), AF_INET6);
@@ -105,6 +120,8 @@ START_TEST (test_server_properties)
   ck_assert (!loop_server_options_get_reuse_address (options));
   ck_assert (loop_server_options_get_reuse_port (options));
   ck_assert (!loop_server_options_get_start_serving (options));
+  ck_assert (loop_server_options_get_keep_alive (options));
+  ck_assert (!loop_server_options_get_cleanup_socket (options));
   ck_assert_ptr_eq (loop_server_options_get_sock (options), sock);
   loop_server_options_set_sock (options, NULL);
   ck_assert_ptr_null (loop_server_options_get_sock (options));
@@ -122,6 +139,10 @@ START_TEST (test_booleans)
   ck_assert_int_eq (loop_server_options_get_reuse_address (options), TRUE);
   loop_server_options_set_start_serving (options, 42);
   ck_assert_int_eq (loop_server_options_get_start_serving (options), TRUE);
+  loop_server_options_set_keep_alive (options, 42);
+  ck_assert_int_eq (loop_server_options_get_keep_alive (options), TRUE);
+  loop_server_options_set_cleanup_socket (options, 42);
+  ck_assert_int_eq (loop_server_options_get_cleanup_socket (options), TRUE);
 }
 END_TEST
 
@@ -144,6 +165,19 @@ START_TEST (test_connection_defaults)
   ck_assert_int_eq (loop_connection_options_get_flags (options), 0);
   ck_assert_ptr_null (loop_connection_options_get_sock (options));
   ck_assert_ptr_null (loop_connection_options_get_local_addr (options));
+  ck_assert_double_lt (loop_connection_options_get_happy_eyeballs_delay (options), 0.0);
+  ck_assert_int_lt (loop_connection_options_get_interleave (options), 0);
+  ck_assert (!loop_connection_options_get_all_errors (options));
+}
+END_TEST
+
+START_TEST (test_bad_delay)
+{
+  g_autoptr (LoopConnectionOptions) options = loop_connection_options_new ();
+
+  loop_check_expect_critical ("*happy_eyeballs_delay*");
+  loop_connection_options_set_happy_eyeballs_delay (options, NAN);
+  ck_assert_double_lt (loop_connection_options_get_happy_eyeballs_delay (options), 0.0);
 }
 END_TEST
 
@@ -158,12 +192,18 @@ START_TEST (test_connection_properties)
   check_int (options, "flags", AI_NUMERICHOST);
   check_object (options, "sock", sock);
   check_object (options, "local-addr", address);
+  check_double (options, "happy-eyeballs-delay", 0.25);
+  check_int (options, "interleave", 2);
+  check_boolean (options, "all-errors", TRUE);
 
   ck_assert_int_eq (loop_connection_options_get_family (options), AF_INET);
   ck_assert_int_eq (loop_connection_options_get_proto (options), IPPROTO_TCP);
   ck_assert_int_eq (loop_connection_options_get_flags (options), AI_NUMERICHOST);
   ck_assert_ptr_eq (loop_connection_options_get_sock (options), sock);
   ck_assert_ptr_eq (loop_connection_options_get_local_addr (options), address);
+  ck_assert_double_eq (loop_connection_options_get_happy_eyeballs_delay (options), 0.25);
+  ck_assert_int_eq (loop_connection_options_get_interleave (options), 2);
+  ck_assert_int_eq (loop_connection_options_get_all_errors (options), TRUE);
   loop_connection_options_set_sock (options, NULL);
   loop_connection_options_set_local_addr (options, NULL);
   ck_assert_ptr_null (loop_connection_options_get_sock (options));
@@ -177,4 +217,5 @@ LOOP_TEST_MAIN ("tcp-options",
                 test_booleans,
                 test_bad_backlog,
                 test_connection_defaults,
+                test_bad_delay,
                 test_connection_properties)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "loop-check.h"
+#include "unix-check.h"
 
 #include "loop-unix-path-private.h"
 
@@ -16,8 +16,9 @@
 
 typedef struct
 {
-  char *folder;
-  char *path;
+  UnixPlace place;
+  const char *folder;
+  const char *path;
   struct sockaddr_un address;
   socklen_t length;
 } Place;
@@ -25,21 +26,19 @@ typedef struct
 static Place
 place_new (void)
 {
-  Place self = { .folder = g_dir_make_tmp ("loop-unix-XXXXXX", NULL) };
+  Place self = { .place = unix_place_new () };
 
-  self.path = g_build_filename (self.folder, "socket", NULL);
+  self.folder = self.place.folder;
+  self.path = self.place.path;
   ck_assert (loop_unix_path_to_native (self.path, &self.address, &self.length, NULL));
 
   return self;
 }
 
-/* Fails the test if a file is left. */
 static void
 place_clear (Place *self)
 {
-  ck_assert_int_eq (g_rmdir (self->folder), 0);
-  g_free (self->folder);
-  g_free (self->path);
+  unix_place_clear (&self->place);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Place, place_clear)
@@ -54,14 +53,6 @@ new_socket (int type)
   return fd;
 }
 
-static gboolean
-exists (const char *path)
-{
-  GStatBuf status;
-
-  return g_lstat (path, &status) == 0;
-}
-
 /* A file whose socket is gone. */
 static void
 leave_behind (const Place *place, int type)
@@ -70,7 +61,7 @@ leave_behind (const Place *place, int type)
 
   ck_assert_int_eq (bind (fd, (const struct sockaddr *) &place->address, place->length), 0);
   close (fd);
-  ck_assert (exists (place->path));
+  ck_assert (unix_exists (place->path));
 }
 
 /* Binds another socket of that type, which is to succeed, and removes its file. */
@@ -84,9 +75,9 @@ check_binds (const Place *place, int type)
   ck_assert_msg (loop_unix_path_bind (fd, &place->address, place->length, &file, &error), "%s",
                  error != NULL ? error->message : "");
   ck_assert_str_eq (file.path, place->path);
-  ck_assert (exists (place->path));
+  ck_assert (unix_exists (place->path));
   loop_unix_file_remove (&file);
-  ck_assert (!exists (place->path));
+  ck_assert (!unix_exists (place->path));
   close (fd);
 }
 
@@ -102,7 +93,7 @@ check_is_in_use (const Place *place, int type, const char *why)
   ck_assert_ptr_nonnull (strstr (error->message, why));
   ck_assert_ptr_nonnull (strstr (error->message, place->path));
   ck_assert_ptr_null (file.path);
-  ck_assert (exists (place->path));
+  ck_assert (unix_exists (place->path));
   close (fd);
 }
 
@@ -295,7 +286,7 @@ START_TEST (test_replaced)
   ck_assert_int_eq (g_unlink (place.path), 0);
   leave_behind (&place, SOCK_STREAM);
   loop_unix_file_remove (&file);
-  ck_assert (exists (place.path));
+  ck_assert (unix_exists (place.path));
   ck_assert_int_eq (g_unlink (place.path), 0);
   close (fd);
 }
@@ -317,7 +308,7 @@ START_TEST (test_child)
       _exit (0);
     }
   ck_assert_int_eq (waitpid (pid, &status, 0), pid);
-  ck_assert (exists (place.path));
+  ck_assert (unix_exists (place.path));
   loop_unix_file_remove (&file);
   close (fd);
 }
@@ -338,7 +329,7 @@ START_TEST (test_relative)
   ck_assert (loop_unix_path_bind (fd, &address, length, &file, NULL));
   ck_assert_int_eq (chdir ("/"), 0);
   loop_unix_file_remove (&file);
-  ck_assert (!exists (place.path));
+  ck_assert (!unix_exists (place.path));
   close (fd);
 }
 END_TEST

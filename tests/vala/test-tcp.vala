@@ -133,6 +133,54 @@ void refused (Loop.EventLoop loop) throws Error {
 	});
 }
 
+void all_refused (Loop.EventLoop loop) throws Error {
+	var server = (Loop.Server) loop.run_until_complete (loop.create_server ({ "127.0.0.1" }, 0, null, () => null));
+	var port = port_of (server);
+	server.close ();
+
+	var options = new Loop.ConnectionOptions () { all_errors = true };
+	var future = loop.create_connection ("127.0.0.1", port, options, () => new Echo ());
+	Check.throws (new IOError.CONNECTION_REFUSED (""), () => loop.run_until_complete (future));
+	var errors = Loop.connection_get_errors (future);
+	assert (errors.length == 1 && errors[0] is IOError.CONNECTION_REFUSED);
+}
+
+void unix_socket (Loop.EventLoop loop) throws Error {
+	var folder = DirUtils.make_tmp ("loop-vala-XXXXXX");
+	var path = Path.build_filename (folder, "socket");
+	var server = (Loop.Server) loop.run_until_complete (loop.create_unix_server (path, null, () => new Echo ()));
+	var client = new Client (loop);
+	var transport = (Loop.Transport) loop.run_until_complete (loop.create_unix_connection (path, null, () => client));
+	Value info;
+
+	assert (transport.get_extra_info ("peername", out info));
+	string peer;
+	info.get_object ().get ("path", out peer);
+	assert (peer == path);
+	transport.write ("hello".data);
+	transport.write_eof ();
+	loop.run_until_complete (client.lost);
+	assert (client.received.str == "hello");
+	server.close ();
+	loop.run_until_complete (server.wait_closed ());
+	assert (DirUtils.remove (folder) == 0);
+}
+
+void accepted (Loop.EventLoop loop) throws Error {
+	var listener = new SocketListener ();
+	var port = listener.add_any_inet_port (null);
+	var other = new Client (loop);
+	var connecting = loop.create_connection ("127.0.0.1", port, null, () => other);
+	loop.run_until_complete (connecting);
+	var socket = listener.accept_socket ();
+	loop.run_until_complete (loop.connect_accepted_socket (socket, null, () => new Echo ()));
+	other.transport.write ("hello".data);
+	other.transport.write_eof ();
+	loop.run_until_complete (other.lost);
+	assert (other.received.str == "hello");
+	listener.close ();
+}
+
 void server (Loop.EventLoop loop) throws Error {
 	var options = new Loop.ServerOptions () { start_serving = false, backlog = 7, family = SocketFamily.IPV4 };
 	Loop.Server server;
@@ -271,6 +319,12 @@ void options (Loop.EventLoop loop) throws Error {
 	assert (connection.get_flags () == 0 && connection.flags == 0);
 	connection.local_addr = null;
 	connection.sock = null;
+	connection.set_happy_eyeballs_delay (0.25);
+	connection.set_interleave (2);
+	connection.set_all_errors (true);
+	assert (connection.get_happy_eyeballs_delay () == 0.25 && connection.happy_eyeballs_delay == 0.25);
+	assert (connection.get_interleave () == 2 && connection.interleave == 2);
+	assert (connection.get_all_errors () && connection.all_errors);
 
 	var server = new Loop.ServerOptions ();
 	assert (server.sock == null && server.get_start_serving ());
@@ -283,6 +337,10 @@ void options (Loop.EventLoop loop) throws Error {
 	server.set_start_serving (false);
 	assert (server.get_backlog () == 5 && server.get_family () == SocketFamily.IPV6 && server.get_flags () == 0);
 	assert (!server.get_reuse_address () && server.get_reuse_port () && server.get_sock () == socket);
+	server.set_keep_alive (true);
+	server.set_cleanup_socket (false);
+	assert (server.get_keep_alive () && server.keep_alive);
+	assert (!server.get_cleanup_socket () && !server.cleanup_socket);
 	assert (!server.start_serving && server.backlog == 5 && !server.reuse_address && server.reuse_port);
 	server.sock = null;
 }
@@ -306,6 +364,9 @@ int main (string[] args) {
 	Test.init (ref args);
 	Check.add ("echo", echo);
 	Check.add ("refused", refused);
+	Check.add ("all-refused", all_refused);
+	Check.add ("unix", unix_socket);
+	Check.add ("accepted", accepted);
 	Check.add ("server", server);
 	Check.add ("transport", transport);
 	Check.add ("buffered", buffered);

@@ -130,6 +130,11 @@ function extendEventLoop ()
       return native.create_server.call (this, hosts, port, options, guarded (factory, [], this, null));
     },
 
+    ...Object.fromEntries (['create_unix_connection', 'create_unix_server', 'connect_accepted_socket'].map (
+      name => [name, function (what, options, factory) {
+        return native[name].call (this, what, options, guarded (factory, [], this, null));
+      }])),
+
     ...Object.fromEntries (['connect_read_pipe', 'connect_write_pipe'].map (name => [name, function (fd, factory) {
       return native[name].call (this, fd, guarded (factory, [], this, null));
     }])),

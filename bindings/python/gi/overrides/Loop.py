@@ -28,6 +28,7 @@ from ._loop_signals import guards_callbacks, handling_signals, leave_sigint_alon
 from ._loop_sockets import SocketOperations
 from ._loop_subprocess import SubprocessResult, SubprocessTransport, to_arguments, to_options
 from ._loop_sync import get_running_loop
+from ._loop_unix import to_path
 from ._loop_values import call, from_value, to_error, to_exception, to_value
 
 Loop = get_introspection_module("Loop")
@@ -314,20 +315,39 @@ class EventLoop(Resolver, SocketOperations, Loop.EventLoop):
         GLib.log_variant("libloop", GLib.LogLevelFlags.LEVEL_WARNING, GLib.Variant("a{sv}", {"MESSAGE": message}))
 
     def create_server(self, protocol_factory, host=None, port=None, *, sock=None, start_serving=True, **options):
-        """``options``: family, flags, backlog, reuse_address, reuse_port."""
+        """``options``: family, flags, backlog, reuse_address, reuse_port, keep_alive."""
         if isinstance(host, (str, bytes)):
             host = [host]
         options = Loop.ServerOptions(sock=_to_gsocket(sock), start_serving=start_serving, **_drop_defaults(options))
         return super().create_server(host, port or 0, options, _guard_factory(protocol_factory))
 
+    def create_unix_server(self, protocol_factory, path=None, *, sock=None, **options):
+        """``options``: backlog, start_serving, cleanup_socket."""
+        path = to_path(path, sock)
+        options = Loop.ServerOptions(sock=_to_gsocket(sock), **_drop_defaults(options))
+        return super().create_unix_server(path, options, _guard_factory(protocol_factory))
+
     def create_connection(self, protocol_factory, host=None, port=None, *, sock=None, local_addr=None, **options):
-        """A task that gives (transport, protocol). ``options``: family, proto, flags."""
+        """A task that gives (transport, protocol). ``options``: family, proto, flags, happy_eyeballs_delay, interleave,
+        all_errors.
+        """
         if isinstance(local_addr, tuple):
             local_addr = Gio.NetworkAddress.new(*local_addr[:2])
         options = Loop.ConnectionOptions(sock=_to_gsocket(sock), local_addr=local_addr, **_drop_defaults(options))
         connecting = super().create_connection(host, port or 0, options, _guard_factory(protocol_factory))
 
         return self._connect(connecting)
+
+    def create_unix_connection(self, protocol_factory, path=None, *, sock=None):
+        """A task that gives (transport, protocol)."""
+        path = to_path(path, sock)
+        options = Loop.ConnectionOptions(sock=_to_gsocket(sock))
+        return self._connect(super().create_unix_connection(path, options, _guard_factory(protocol_factory, loop=self)))
+
+    def connect_accepted_socket(self, protocol_factory, sock):
+        """As create_unix_connection()."""
+        factory = _guard_factory(protocol_factory, loop=self)
+        return self._connect(super().connect_accepted_socket(_to_gsocket(sock), None, factory))
 
     def _connect(self, connecting):
         """A task that gives (transport, protocol)."""
@@ -339,6 +359,9 @@ class EventLoop(Resolver, SocketOperations, Loop.EventLoop):
                 exception = error
                 if error.matches(Loop.error_quark(), Loop.Error.PROTOCOL_FACTORY):
                     exception = self.__dict__.pop("_factory_exception", error)
+                errors = Loop.connection_get_errors(connecting)
+                if errors:
+                    exception = ExceptionGroup("create_connection failed", errors)
             else:
                 return transport, transport.get_protocol()
             try:

@@ -33,6 +33,7 @@
 #include <libloop/loop-handle.h>
 #include <libloop/loop-inspector.h>
 #include <libloop/loop-io-stream.h>
+#include <libloop/loop-listen-fds.h>
 #include <libloop/loop-lock.h>
 #include <libloop/loop-metrics.h>
 #include <libloop/loop-process-pool-executor.h>

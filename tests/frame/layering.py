@@ -39,7 +39,7 @@ ROOMS = [
         resolver options socket unix-path connect-pipe create-server connection-options server-options datagram-options connector connection
         happy-eyeballs listener server sock sendfile stream stream-reader stream-writer
         io-channel io-wait io-input-stream io-output-stream io-stream
-        connect-accepted create-unix-server connecting unix-connector
+        connect-accepted create-unix-server connecting unix-connector listen-fds
         event-loop-server event-loop-connection event-loop-sock event-loop-datagram
         sock-accept sock-connect sock-receive sock-send sock-wait address-info
     """),

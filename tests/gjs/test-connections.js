@@ -10,7 +10,7 @@ import Loop from 'gi://Loop?version=1.0';
 import { assert, assertEqual, assertThrows, covers, done, test } from './tap.js';
 
 covers ('EventLoop.create_unix_server', 'EventLoop.create_unix_connection', 'EventLoop.connect_accepted_socket',
-        'connection_get_errors');
+        'connection_get_errors', 'listen_fds');
 
 const decode = bytes => new TextDecoder ().decode (bytes);
 
@@ -89,6 +89,13 @@ test ('all errors', () => {
   assertEqual (errors.length, 1);
   assert (errors[0].matches (Gio.io_error_quark (), Gio.IOErrorEnum.CONNECTION_REFUSED));
   loop.close ();
+});
+
+test ('socket activation', () => {
+  const [sockets, names] = Loop.listen_fds ();
+
+  assertEqual (sockets.length, 0);
+  assertEqual (names.length, 0);
 });
 
 done ();

@@ -2,6 +2,7 @@
 """Connections and servers with asyncio's names and keywords: unix sockets, several addresses, sockets from elsewhere."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -34,6 +35,22 @@ class Client(Loop.Protocol):
 
     def connection_lost(self, exc):
         self.lost.set_result(exc)
+
+
+def serve_activated():
+    """What systemd-socket-activate starts, below: serves one connection."""
+    loop = Loop.EventLoop()
+    sockets, names = Loop.listen_fds()
+    assert names == ["unknown", "unknown"], names
+    assert "LISTEN_FDS" not in GLib.get_environ()
+
+    class Once(Echo):
+        def connection_lost(self, exc):
+            loop.stop()
+
+    for sock in sockets:
+        loop.run_until_complete(loop.create_server(Once, sock=sock))
+    loop.run_forever()
 
 
 class TestConnections(unittest.TestCase):
@@ -214,5 +231,31 @@ class TestConnections(unittest.TestCase):
                     process.wait()
                     process.stdout.close()
 
+    @unittest.skipUnless(shutil.which("systemd-socket-activate"), "systemd-socket-activate is missing")
+    def test_activation(self):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            address = listener.getsockname()
+        command = ["systemd-socket-activate", "-l", f"127.0.0.1:{address[1]}", "-l", self.path]
+        command += [f"--setenv={name}" for name in os.environ if name.startswith(("LD_", "GI_", "PYTHON", "LC_"))]
+        process = subprocess.Popen([*command, sys.executable, __file__, "--activated"], stderr=subprocess.DEVNULL)
+        try:
+            for _ in range(1000):
+                try:
+                    client = socket.create_connection(address, 10)
+                    break
+                except ConnectionRefusedError:
+                    GLib.usleep(10000)
+            with client:
+                client.sendall(b"hello")
+                self.assertEqual(client.recv(5, socket.MSG_WAITALL), b"hello")
+            self.assertEqual(process.wait(10), 0)
+        finally:
+            process.kill()
+            process.wait()
+        os.unlink(self.path)
 
-tap.main()
+
+if "--activated" in sys.argv:
+    serve_activated()
+else:
+    tap.main()

@@ -181,6 +181,13 @@ void accepted (Loop.EventLoop loop) throws Error {
 	listener.close ();
 }
 
+void activation (Loop.EventLoop loop) throws Error {
+	string[] names;
+
+	assert (Loop.listen_fds (out names).length == 0);
+	assert (names.length == 0);
+}
+
 void server (Loop.EventLoop loop) throws Error {
 	var options = new Loop.ServerOptions () { start_serving = false, backlog = 7, family = SocketFamily.IPV4 };
 	Loop.Server server;
@@ -367,6 +374,7 @@ int main (string[] args) {
 	Check.add ("all-refused", all_refused);
 	Check.add ("unix", unix_socket);
 	Check.add ("accepted", accepted);
+	Check.add ("activation", activation);
 	Check.add ("server", server);
 	Check.add ("transport", transport);
 	Check.add ("buffered", buffered);

@@ -30,7 +30,7 @@ open_path (LoopServer *server, const char *path, gboolean cleanup_socket, GError
 
   if (!loop_server_add_socket (server, socket, cleanup_socket ? &file : NULL, error))
     {
-      loop_unix_file_remove (&file);
+      loop_unix_file_remove (&file, NULL);
       return FALSE;
     }
 

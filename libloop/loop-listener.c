@@ -45,23 +45,6 @@ listener_unref (gpointer data)
   g_free (self);
 }
 
-/* Closes the socket. */
-void
-loop_listener_close (gpointer data)
-{
-  LoopListener *self = data;
-
-  loop_unix_file_remove (&self->file);
-  g_socket_close (self->socket, NULL);
-  listener_unref (self);
-}
-
-static LoopListener *
-from_watch (const LoopWatch *watch)
-{
-  return (LoopListener *) ((char *) watch - G_STRUCT_OFFSET (LoopListener, watch));
-}
-
 /* Takes @error. */
 static void
 report (LoopListener *self, const char *message, GError *error)
@@ -72,6 +55,25 @@ report (LoopListener *self, const char *message, GError *error)
   loop_exception_context_take_source_traceback (context, loop_traceback_to_string (self->server->node.id));
   loop_event_loop_report (self->server->loop, context);
   g_error_free (error);
+}
+
+/* Closes the socket. */
+void
+loop_listener_close (gpointer data)
+{
+  LoopListener *self = data;
+  GError *error = NULL;
+
+  if (!loop_unix_file_remove (&self->file, &error))
+    report (self, "The file of a server's socket was left behind", error);
+  g_socket_close (self->socket, NULL);
+  listener_unref (self);
+}
+
+static LoopListener *
+from_watch (const LoopWatch *watch)
+{
+  return (LoopListener *) ((char *) watch - G_STRUCT_OFFSET (LoopListener, watch));
 }
 
 static void

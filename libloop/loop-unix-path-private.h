@@ -31,7 +31,7 @@ gboolean loop_unix_path_bind (int fd,
                               GError **error);
 
 G_GNUC_INTERNAL
-void loop_unix_file_remove (LoopUnixFile *self);
+gboolean loop_unix_file_remove (LoopUnixFile *self, GError **error);
 G_GNUC_INTERNAL
 void loop_unix_file_forget (LoopUnixFile *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (LoopUnixFile, loop_unix_file_forget)

@@ -120,8 +120,12 @@ lock_directory (const char *path, GError **error)
 {
   g_autofree char *directory = g_path_get_dirname (path);
   g_autofree char *text = NULL;
-  int fd = open (directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   int saved_errno;
+  int fd;
+
+  do
+    fd = open (directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  while (fd < 0 && errno == EINTR);
 
   for (int i = 0; fd >= 0; i++)
     {
@@ -261,8 +265,20 @@ bind_to_file (int fd,
       return FALSE;
     }
 
-  if (file != NULL && lstat (address->sun_path, &status) == 0 && S_ISSOCK (status.st_mode))
-    remember (file, address->sun_path, &status);
+  if (file == NULL)
+    return TRUE;
+
+  /* It could not be known for ours later on. */
+  if (lstat (address->sun_path, &status) < 0)
+    {
+      g_autofree char *text = loop_unix_path_to_string (address, length);
+
+      loop_set_error_from_errno (error, errno, "Could not look at “%s”", text);
+      unlink (address->sun_path);
+      return FALSE;
+    }
+
+  remember (file, address->sun_path, &status);
 
   return TRUE;
 }
@@ -303,17 +319,34 @@ loop_unix_path_bind (int fd, const struct sockaddr_un *address, socklen_t length
  * Removes the file if it is still the one that was made, and if this is the process that made it, not a child of it.
  * It is called while the socket is open, which keeps the inode's number from being given to another file, and others
  * from replacing it.
+ *
+ * Returns: %FALSE with an error if the file may have been left behind
  */
-void
-loop_unix_file_remove (LoopUnixFile *self)
+gboolean
+loop_unix_file_remove (LoopUnixFile *self, GError **error)
 {
+  g_autofree char *path = g_steal_pointer (&self->path);
+  g_autofree char *text = NULL;
   struct stat status;
+  int result;
+  int saved_errno;
 
-  if (self->path != NULL && self->pid == getpid () && lstat (self->path, &status) == 0 &&
-      status.st_ino == self->inode && status.st_dev == self->device)
-    unlink (self->path);
+  if (path == NULL || self->pid != getpid ())
+    return TRUE;
 
-  loop_unix_file_forget (self);
+  result = lstat (path, &status);
+  if (result == 0 && (status.st_ino != self->inode || status.st_dev != self->device))
+    return TRUE;
+  if (result == 0)
+    result = unlink (path);
+  if (result == 0 || errno == ENOENT)
+    return TRUE;
+
+  saved_errno = errno;
+  text = g_utf8_make_valid (path, -1);
+  loop_set_error_from_errno (error, saved_errno, "Could not remove “%s”", text);
+
+  return FALSE;
 }
 
 void

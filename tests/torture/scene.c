@@ -277,17 +277,42 @@ connecting_free (gpointer data)
   g_free (self);
 }
 
+static Connecting *
+connecting_new (ScenePeer *peer)
+{
+  Connecting *self = g_new (Connecting, 1);
+
+  self->peer = peer;
+
+  return self;
+}
+
 void
 scene_peer_connect (ScenePeer *self, const char *host, guint16 port)
 {
-  Connecting *connecting = g_new (Connecting, 1);
+  scene_peer_connect_with (self, host, port, NULL);
+}
+
+void
+scene_peer_connect_with (ScenePeer *self, const char *host, guint16 port, LoopConnectionOptions *options)
+{
   Scene *scene = self->scene;
 
-  connecting->peer = self;
-  scene_take_future (
-      scene,
-      loop_event_loop_create_connection (scene->loop, host, port, NULL, hand_out_protocol, connecting, connecting_free),
-      NULL, NULL);
+  scene_take_future (scene,
+                     loop_event_loop_create_connection (scene->loop, host, port, options, hand_out_protocol,
+                                                        connecting_new (self), connecting_free),
+                     NULL, NULL);
+}
+
+void
+scene_peer_connect_unix (ScenePeer *self, const char *path)
+{
+  Scene *scene = self->scene;
+
+  scene_take_future (scene,
+                     loop_event_loop_create_unix_connection (scene->loop, path, NULL, hand_out_protocol,
+                                                             connecting_new (self), connecting_free),
+                     NULL, NULL);
 }
 
 /* --- The server ----------------------------------------------------------------------------------- */
@@ -319,9 +344,22 @@ scene_accept_echo (gpointer scene)
 void
 scene_serve (Scene *self, LoopProtocolFactory factory, SceneFutureFunc then)
 {
+  scene_serve_at (self, 0, factory, then);
+}
+
+void
+scene_serve_at (Scene *self, guint16 port, LoopProtocolFactory factory, SceneFutureFunc then)
+{
   static const char *const hosts[] = { "127.0.0.1", NULL };
 
-  scene_take_future (self, loop_event_loop_create_server (self->loop, hosts, 0, NULL, factory, self, NULL), served,
+  scene_take_future (self, loop_event_loop_create_server (self->loop, hosts, port, NULL, factory, self, NULL), served,
+                     (gpointer) then);
+}
+
+void
+scene_serve_unix (Scene *self, const char *path, LoopProtocolFactory factory, SceneFutureFunc then)
+{
+  scene_take_future (self, loop_event_loop_create_unix_server (self->loop, path, NULL, factory, self, NULL), served,
                      (gpointer) then);
 }
 

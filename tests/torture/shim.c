@@ -18,6 +18,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -196,6 +197,7 @@ HOOK (int,
       (const char *path, char *const arguments[], char *const environment[]),
       (path, arguments, environment))
 HOOK (int, fchmod, (int fd, mode_t mode), (fd, mode))
+HOOK (int, flock, (int fd, int operation), (fd, operation))
 HOOK (pid_t, fork, (void), ())
 HOOK (int, fstat, (int fd, struct stat *status), (fd, status))
 HOOK (int, fstatat, (int fd, const char *path, struct stat *status, int flags), (fd, path, status, flags))

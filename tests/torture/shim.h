@@ -30,6 +30,7 @@
   CALL (execve, EACCES, ENOENT, ENOMEM)                                                                                \
   CALL (fchmod, EPERM, EIO)                                                                                            \
   CALL (fcntl, EMFILE, EINVAL)                                                                                         \
+  CALL (flock, ENOLCK, EINTR, EAGAIN)                                                                                  \
   CALL (fork, EAGAIN, ENOMEM)                                                                                          \
   CALL (fstat, ENOMEM, EIO)                                                                                            \
   CALL (fstatat, EACCES, ENOMEM)                                                                                       \

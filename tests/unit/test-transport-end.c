@@ -2,6 +2,8 @@
 
 #include "tcp-check.h"
 
+#include <unistd.h>
+#include <sys/wait.h>
 #include <signal.h>
 #include <sys/socket.h>
 
@@ -371,6 +373,41 @@ START_TEST (test_fin_and_reset)
 END_TEST
 
 /* What a transport had is given back with the connection, even if somebody keeps the transport. */
+/* The peer's process is killed while it sends and receives: the kernel says so at once. */
+START_TEST (test_peer_killed)
+{
+  g_auto (Tcp) tcp = tcp_new ();
+  g_autoptr (GBytes) bytes = tcp_random_bytes (8 << 20);
+  int listener = tcp_raw_listen (&tcp, "127.0.0.1", 1, &tcp.port);
+  g_autoptr (LoopFuture) future = NULL;
+  TcpPeer *peer = tcp_add_client (&tcp);
+  gint64 start;
+  pid_t pid = fork ();
+
+  if (pid == 0)
+    {
+      int fd = accept (listener, NULL, NULL);
+
+      while (send (fd, "x", 1, MSG_NOSIGNAL) == 1)
+        g_usleep (100);
+      _exit (0);
+    }
+
+  tcp_raw_close (&tcp, listener);
+  peer->is_discarding = TRUE;
+  future = loop_event_loop_create_connection (tcp.loop, "127.0.0.1", tcp.port, NULL, tcp_client_factory, &tcp, NULL);
+  g_object_unref (tcp_take_transport (&tcp, future));
+  loop_transport_write_bytes (peer->transport, bytes);
+  tcp_run_until (tcp.loop, peer->n_bytes > 10);
+
+  ck_assert_int_eq (kill (pid, SIGKILL), 0);
+  ck_assert_int_eq (waitpid (pid, NULL, 0), pid);
+  start = g_get_monotonic_time ();
+  tcp_run_until (tcp.loop, peer->n_lost == 1);
+  ck_assert_int_lt (g_get_monotonic_time () - start, G_USEC_PER_SEC);
+}
+END_TEST
+
 START_TEST (test_descriptor_is_closed)
 {
   g_auto (Tcp) tcp = tcp_new ();
@@ -406,4 +443,5 @@ LOOP_TEST_MAIN ("transport-end",
                 test_close_after_failed_write,
                 test_fin_then_reset,
                 test_fin_and_reset,
+                test_peer_killed,
                 test_descriptor_is_closed)

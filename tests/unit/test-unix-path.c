@@ -4,6 +4,8 @@
 
 #include "loop-unix-path-private.h"
 
+#include <dlfcn.h>
+#include <errno.h>
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <poll.h>
@@ -13,6 +15,20 @@
 #include <unistd.h>
 
 /* Paths of unix sockets: their addresses, and the files that binding makes, finds and removes. */
+
+static int unlink_errno;
+
+/* Of this program: fails on demand. */
+int
+unlink (const char *path)
+{
+  if (unlink_errno == 0)
+    return ((int (*) (const char *)) dlsym (RTLD_NEXT, "unlink")) (path);
+
+  errno = unlink_errno;
+
+  return -1;
+}
 
 typedef struct
 {
@@ -76,7 +92,7 @@ check_binds (const Place *place, int type)
                  error != NULL ? error->message : "");
   ck_assert_str_eq (file.path, place->path);
   ck_assert (unix_exists (place->path));
-  loop_unix_file_remove (&file);
+  ck_assert (loop_unix_file_remove (&file, NULL));
   ck_assert (!unix_exists (place->path));
   close (fd);
 }
@@ -217,7 +233,7 @@ START_TEST (test_live)
       /* Nor has the probe left a connection that would have to be accepted. */
       if (types[i] != SOCK_DGRAM)
         ck_assert_int_eq (poll (&(struct pollfd) { .fd = fd, .events = POLLIN }, 1, 0), 0);
-      loop_unix_file_remove (&file);
+      ck_assert (loop_unix_file_remove (&file, NULL));
       close (fd);
     }
 }
@@ -285,7 +301,7 @@ START_TEST (test_replaced)
   ck_assert (loop_unix_path_bind (fd, &place.address, place.length, &file, NULL));
   ck_assert_int_eq (g_unlink (place.path), 0);
   leave_behind (&place, SOCK_STREAM);
-  loop_unix_file_remove (&file);
+  ck_assert (loop_unix_file_remove (&file, NULL));
   ck_assert (unix_exists (place.path));
   ck_assert_int_eq (g_unlink (place.path), 0);
   close (fd);
@@ -304,12 +320,12 @@ START_TEST (test_child)
   pid = fork ();
   if (pid == 0)
     {
-      loop_unix_file_remove (&file);
+      ck_assert (loop_unix_file_remove (&file, NULL));
       _exit (0);
     }
   ck_assert_int_eq (waitpid (pid, &status, 0), pid);
   ck_assert (unix_exists (place.path));
-  loop_unix_file_remove (&file);
+  ck_assert (loop_unix_file_remove (&file, NULL));
   close (fd);
 }
 END_TEST
@@ -328,8 +344,34 @@ START_TEST (test_relative)
   ck_assert (loop_unix_path_to_native ("socket", &address, &length, NULL));
   ck_assert (loop_unix_path_bind (fd, &address, length, &file, NULL));
   ck_assert_int_eq (chdir ("/"), 0);
-  loop_unix_file_remove (&file);
+  ck_assert (loop_unix_file_remove (&file, NULL));
   ck_assert (!unix_exists (place.path));
+  close (fd);
+}
+END_TEST
+
+START_TEST (test_not_removed)
+{
+  g_auto (Place) place = place_new ();
+  g_auto (LoopUnixFile) file = { 0 };
+  g_autoptr (GError) error = NULL;
+  int fd = new_socket (SOCK_STREAM);
+
+  ck_assert (loop_unix_path_bind (fd, &place.address, place.length, &file, NULL));
+
+  /* Gone is gone. */
+  ck_assert_int_eq (g_unlink (place.path), 0);
+  ck_assert (loop_unix_file_remove (&file, NULL));
+  close (fd);
+
+  fd = new_socket (SOCK_STREAM);
+  ck_assert (loop_unix_path_bind (fd, &place.address, place.length, &file, NULL));
+  unlink_errno = EACCES;
+  ck_assert (!loop_unix_file_remove (&file, &error));
+  ck_assert (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED));
+  ck_assert_ptr_nonnull (strstr (error->message, place.path));
+  unlink_errno = 0;
+  ck_assert_int_eq (g_unlink (place.path), 0);
   close (fd);
 }
 END_TEST
@@ -439,5 +481,6 @@ LOOP_TEST_MAIN ("unix-path",
                 test_replaced,
                 test_child,
                 test_relative,
+                test_not_removed,
                 test_locked,
                 test_rivals)

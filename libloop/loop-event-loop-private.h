@@ -80,11 +80,16 @@ struct _LoopEventLoop
   GDestroyNotify task_factory_notify;
   gpointer executor_port;    /* or NULL: by which the jobs of executors come back */
   gpointer spare_futures;    /* or NULL: to be used again; the loop thread's alone */
+  gpointer datagram_share;   /* or NULL: what datagram endpoints have in common */
   gpointer default_executor; /* or NULL */
   gpointer async_generators; /* or NULL */
   LoopCloseHook close_hooks;
   struct _LoopSignalWatcher *signal_watcher; /* or NULL: there never was a signal handler */
   LoopMetrics metrics;
+
+  /* Or NULL: what the callback that runs puts off, which is not to wait for a main loop in there. */
+  void (*before_nested_poll) (gpointer data);
+  gpointer before_nested_poll_data;
 
   gpointer thread; /* the thread in which the loop runs now, or NULL */
   gpointer home;   /* the thread that iterates a foreign context, as far as is known */

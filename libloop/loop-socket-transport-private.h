@@ -107,6 +107,16 @@ void loop_socket_transport_class_init_write (LoopTransportClass *klass);
 G_GNUC_INTERNAL
 void loop_socket_transport_writable (LoopWatch *watch);
 
+/* For what writes in its own way to the buffer. */
+G_GNUC_INTERNAL
+void loop_socket_transport_refuse_write (LoopSocketTransport *self);
+G_GNUC_INTERNAL
+void loop_socket_transport_expect_writable (LoopSocketTransport *self);
+G_GNUC_INTERNAL
+void loop_socket_transport_wrote (LoopSocketTransport *self);
+G_GNUC_INTERNAL
+extern const LoopWatchClass loop_socket_transport_watch_class;
+
 /* And the other way round. */
 G_GNUC_INTERNAL
 void loop_socket_transport_set_interest (LoopSocketTransport *self, guint8 interest);

@@ -102,6 +102,17 @@ finish_writing (LoopSocketTransport *self)
     }
 }
 
+/* Some of what is buffered was sent. */
+void
+loop_socket_transport_wrote (LoopSocketTransport *self)
+{
+  /* It may write again, and lose the connection by that. */
+  maybe_resume_protocol (self);
+
+  if (self->buffer.size == 0 && self->write_error == NULL)
+    finish_writing (self);
+}
+
 void
 loop_socket_transport_writable (LoopWatch *watch)
 {
@@ -125,16 +136,12 @@ loop_socket_transport_writable (LoopWatch *watch)
         break;
     }
 
-  /* It may write again, and lose the connection by that. */
-  maybe_resume_protocol (self);
-
-  if (self->buffer.size == 0 && self->write_error == NULL)
-    finish_writing (self);
+  loop_socket_transport_wrote (self);
 }
 
 /* Data is written that cannot be sent any more: warns, once, that it is lost. */
-static void
-refuse_write (LoopSocketTransport *self)
+void
+loop_socket_transport_refuse_write (LoopSocketTransport *self)
 {
   if (self->is_eof_due)
     {
@@ -148,8 +155,9 @@ refuse_write (LoopSocketTransport *self)
     }
 }
 
-static void
-expect_writable (LoopSocketTransport *self)
+/* Something was buffered. */
+void
+loop_socket_transport_expect_writable (LoopSocketTransport *self)
 {
   loop_socket_transport_set_interest (self, self->watch.wanted | LOOP_INTEREST_WRITE);
   maybe_pause_protocol (self);
@@ -163,7 +171,7 @@ loop_socket_transport_write (LoopTransport *transport, const guint8 *data, gsize
 
   if (G_UNLIKELY (self->is_unwritable))
     {
-      refuse_write (self);
+      loop_socket_transport_refuse_write (self);
       return;
     }
 
@@ -177,7 +185,7 @@ loop_socket_transport_write (LoopTransport *transport, const guint8 *data, gsize
     }
 
   loop_write_buffer_append (&self->buffer, data + n, length - (gsize) n);
-  expect_writable (self);
+  loop_socket_transport_expect_writable (self);
 }
 
 /* Writes the front of @bytes at once, and returns the number of bytes, or -1 on failure. */
@@ -207,7 +215,7 @@ loop_socket_transport_write_bytes (LoopTransport *transport, GBytes **bytes, gsi
 
   if (G_UNLIKELY (self->is_unwritable))
     {
-      refuse_write (self);
+      loop_socket_transport_refuse_write (self);
       return;
     }
 
@@ -229,7 +237,7 @@ loop_socket_transport_write_bytes (LoopTransport *transport, GBytes **bytes, gsi
     }
 
   if (self->buffer.size > 0)
-    expect_writable (self);
+    loop_socket_transport_expect_writable (self);
 }
 
 static void

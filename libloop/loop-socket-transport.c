@@ -221,7 +221,7 @@ socket_transport_watch_describe (const LoopWatch *watch, gboolean is_writer, Loo
   description->fd = watch->fd;
 }
 
-static const LoopWatchClass socket_transport_watch_class = {
+const LoopWatchClass loop_socket_transport_watch_class = {
   .readable = loop_socket_transport_readable,
   .writable = loop_socket_transport_writable,
   .failed = socket_transport_watch_failed,
@@ -392,11 +392,12 @@ loop_socket_transport_attach (LoopSocketTransport *self, LoopEventLoop *loop, in
   if (!loop_event_loop_check_open (loop, error))
     return FALSE;
 
-  if (!LOOP_IS_PROTOCOL (protocol))
+  if (!loop_transport_accepts (LOOP_TRANSPORT (self), protocol))
     {
       g_set_error (error, LOOP_ERROR, LOOP_ERROR_PROTOCOL_FACTORY,
-                   "The protocol factory returned %s, which is not a protocol",
-                   protocol != NULL ? G_OBJECT_TYPE_NAME (protocol) : "nothing");
+                   "The protocol factory returned %s, which is not a protocol of type %s",
+                   protocol != NULL ? G_OBJECT_TYPE_NAME (protocol) : "nothing",
+                   g_type_name (LOOP_TRANSPORT_GET_CLASS (self)->get_protocol_type ()));
       return FALSE;
     }
 
@@ -406,7 +407,7 @@ loop_socket_transport_attach (LoopSocketTransport *self, LoopEventLoop *loop, in
   /* Without interest for now; but from here on the loop knows of the transport, and closes it when it is closed. */
   loop_event_loop_enter (loop);
   loop_transport_register (LOOP_TRANSPORT (self));
-  loop_watch_init (&self->watch, &socket_transport_watch_class, self->parent_instance.node.id);
+  loop_watch_init (&self->watch, &loop_socket_transport_watch_class, self->parent_instance.node.id);
   is_watched = loop_poller_add (&loop->poller, &self->watch, fd, LOOP_INTEREST_NONE, error);
   if (is_watched)
     self->fd = fd;

@@ -101,6 +101,9 @@ source_prepare (GSource *source, int *timeout)
   if (loop->is_iterating || loop->is_closed)
     return FALSE;
 
+  if (G_UNLIKELY (loop->before_nested_poll != NULL))
+    loop->before_nested_poll (loop->before_nested_poll_data);
+
   loop_event_loop_enter (loop);
   loop_poller_flush (&loop->poller, &loop->ready);
   has_work = loop_event_loop_has_work (loop) || !loop_incoming_fall_asleep (loop->incoming);

@@ -35,6 +35,9 @@ struct _LoopTransportClass
 {
   GObjectClass parent_class;
 
+  /* What its protocols are: loop_protocol_get_type() unless it carries something else than bytes. */
+  GType (*get_protocol_type) (void);
+
   void (*close) (LoopTransport *self);
   void (*abort) (LoopTransport *self);
   gboolean (*is_closing) (LoopTransport *self);
@@ -60,5 +63,11 @@ G_GNUC_INTERNAL
 void loop_transport_set_up (LoopTransport *self, LoopEventLoop *loop, GObject *protocol);
 G_GNUC_INTERNAL
 void loop_transport_register (LoopTransport *self);
+
+static inline gboolean
+loop_transport_accepts (LoopTransport *self, gpointer protocol)
+{
+  return G_TYPE_CHECK_INSTANCE_TYPE (protocol, LOOP_TRANSPORT_GET_CLASS (self)->get_protocol_type ());
+}
 
 G_END_DECLS

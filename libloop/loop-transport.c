@@ -116,6 +116,7 @@ loop_transport_class_init (LoopTransportClass *klass)
   object_class->finalize = loop_transport_finalize;
   object_class->get_property = loop_transport_get_property;
   object_class->set_property = loop_transport_set_property;
+  klass->get_protocol_type = loop_protocol_get_type;
 
   /**
    * LoopTransport:protocol: (getter get_protocol) (setter set_protocol)
@@ -268,7 +269,7 @@ loop_transport_get_extra_info (LoopTransport *self, const char *name, GValue *va
 /**
  * loop_transport_set_protocol:
  * @self: a transport
- * @protocol: an object that implements [iface@Protocol]
+ * @protocol: an object that implements [iface@Protocol], or [iface@DatagramProtocol] for datagrams
  *
  * Changes the protocol. The new one is told of what comes from now on;
  * `connection_made` is not called.
@@ -279,7 +280,7 @@ loop_transport_set_protocol (LoopTransport *self, GObject *protocol)
   g_autoptr (GObject) old = NULL;
 
   g_return_if_fail (LOOP_IS_TRANSPORT (self));
-  g_return_if_fail (LOOP_IS_PROTOCOL (protocol));
+  g_return_if_fail (loop_transport_accepts (self, protocol));
 
   if (self->protocol == protocol)
     return;

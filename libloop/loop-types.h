@@ -46,6 +46,9 @@ typedef struct _LoopFuture LoopFuture;
 typedef struct _LoopTask LoopTask;
 typedef struct _LoopProtocol LoopProtocol;
 typedef struct _LoopTransport LoopTransport;
+typedef struct _LoopDatagramOptions LoopDatagramOptions;
+typedef struct _LoopDatagramProtocol LoopDatagramProtocol;
+typedef struct _LoopDatagramTransport LoopDatagramTransport;
 typedef struct _LoopConnectionOptions LoopConnectionOptions;
 typedef struct _LoopServerOptions LoopServerOptions;
 typedef struct _LoopServer LoopServer;
@@ -69,7 +72,8 @@ typedef void (*LoopCallback) (gpointer user_data);
  * Makes the protocol for one new connection. It is called on the loop's thread,
  * once for each connection.
  *
- * Returns: (transfer full) (nullable): an object that implements [iface@Protocol];
+ * Returns: (transfer full) (nullable): an object that implements [iface@Protocol], or
+ *   [iface@DatagramProtocol] for datagrams and [iface@SubprocessProtocol] for processes;
  *   %NULL refuses the connection, which is then closed and reported
  */
 typedef GObject *(*LoopProtocolFactory) (gpointer user_data);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <glib.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 G_BEGIN_DECLS
@@ -11,7 +12,8 @@ typedef struct _LoopWriteChunk LoopWriteChunk;
 
 /*
  * Bytes that wait to be written: copies, of which small ones share a chunk, and
- * references to GBytes. An empty buffer owns no memory.
+ * references to GBytes; or else datagrams, each of which counts for a little more than its
+ * length, for they may be empty. An empty buffer owns no memory.
  */
 typedef struct
 {
@@ -21,6 +23,17 @@ typedef struct
 } LoopWriteBuffer;
 
 #define LOOP_WRITE_BUFFER_MAX_IOV 64
+
+/* asyncio's charge for each datagram. */
+#define LOOP_WRITE_BUFFER_DATAGRAM 8
+
+typedef struct
+{
+  const guint8 *data;
+  gsize length;
+  const struct sockaddr *address; /* or NULL */
+  gsize address_length;
+} LoopDatagram;
 
 G_GNUC_INTERNAL
 void loop_write_buffer_clear (LoopWriteBuffer *self);
@@ -34,6 +47,15 @@ G_GNUC_INTERNAL
 void loop_write_buffer_consume (LoopWriteBuffer *self, gsize length);
 G_GNUC_INTERNAL
 gsize loop_write_buffer_take (LoopWriteBuffer *self, gpointer data, gsize length);
+
+G_GNUC_INTERNAL
+void loop_write_buffer_append_datagram (LoopWriteBuffer *self, const LoopDatagram *datagram);
+G_GNUC_INTERNAL
+guint loop_write_buffer_peek_datagrams (LoopWriteBuffer *self, LoopDatagram *datagrams, guint n);
+G_GNUC_INTERNAL
+void loop_write_buffer_consume_datagrams (LoopWriteBuffer *self, guint n);
+G_GNUC_INTERNAL
+void loop_write_buffer_move_datagram (LoopWriteBuffer *self, LoopWriteBuffer *other);
 
 /* An inspector reads the size while the loop changes it. */
 static inline gsize

@@ -17,6 +17,7 @@ struct _LoopWriteChunk
   gsize start;
   gsize end;
   gsize capacity;
+  gsize address_length; /* of a datagram: its address is in the front of the copy */
   guint8 copy[];
 };
 
@@ -159,4 +160,71 @@ loop_write_buffer_take (LoopWriteBuffer *self, gpointer data, gsize length)
     }
 
   return taken;
+}
+
+/* An address is as aligned as the copy is, and what follows it need not be. */
+void
+loop_write_buffer_append_datagram (LoopWriteBuffer *self, const LoopDatagram *datagram)
+{
+  gsize size = datagram->address_length + datagram->length;
+  LoopWriteChunk *chunk = g_malloc (sizeof (LoopWriteChunk) + size);
+
+  *chunk = (LoopWriteChunk) {
+    .data = chunk->copy,
+    .start = datagram->address_length,
+    .end = size,
+    .capacity = size,
+    .address_length = datagram->address_length,
+  };
+  if (datagram->address_length > 0)
+    memcpy (chunk->copy, datagram->address, datagram->address_length);
+  if (datagram->length > 0)
+    memcpy (chunk->copy + chunk->start, datagram->data, datagram->length);
+  push (self, chunk);
+  set_size (self, self->size + datagram->length + LOOP_WRITE_BUFFER_DATAGRAM);
+}
+
+/* Fills in at most @n datagrams from the front of the buffer, and returns how many. */
+guint
+loop_write_buffer_peek_datagrams (LoopWriteBuffer *self, LoopDatagram *datagrams, guint n)
+{
+  guint i = 0;
+
+  for (LoopWriteChunk *chunk = self->head; chunk != NULL && i < n; chunk = chunk->next, i++)
+    datagrams[i] = (LoopDatagram) {
+      .data = chunk->data + chunk->start,
+      .length = chunk->end - chunk->start,
+      .address = chunk->address_length > 0 ? (const struct sockaddr *) chunk->copy : NULL,
+      .address_length = chunk->address_length,
+    };
+
+  return i;
+}
+
+static LoopWriteChunk *
+pop_datagram (LoopWriteBuffer *self)
+{
+  LoopWriteChunk *chunk = pop (self);
+
+  set_size (self, self->size - (chunk->end - chunk->start) - LOOP_WRITE_BUFFER_DATAGRAM);
+
+  return chunk;
+}
+
+void
+loop_write_buffer_consume_datagrams (LoopWriteBuffer *self, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    chunk_free (pop_datagram (self));
+}
+
+/* Moves the datagram in front to the end of another buffer. */
+void
+loop_write_buffer_move_datagram (LoopWriteBuffer *self, LoopWriteBuffer *other)
+{
+  LoopWriteChunk *chunk = pop_datagram (self);
+
+  chunk->next = NULL;
+  push (other, chunk);
+  set_size (other, other->size + (chunk->end - chunk->start) + LOOP_WRITE_BUFFER_DATAGRAM);
 }

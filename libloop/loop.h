@@ -20,6 +20,10 @@
 #include <libloop/loop-connection-options.h>
 #include <libloop/loop-connector.h>
 #include <libloop/loop-coroutine.h>
+#include <libloop/loop-datagram-endpoint.h>
+#include <libloop/loop-datagram-options.h>
+#include <libloop/loop-datagram-protocol.h>
+#include <libloop/loop-datagram-transport.h>
 #include <libloop/loop-error.h>
 #include <libloop/loop-event-loop.h>
 #include <libloop/loop-event.h>

@@ -29,14 +29,15 @@ ROOMS = [
     """),
     ("transports", """
         protocol buffered-protocol buffered-protocol-vtable datagram-protocol subprocess-protocol subprocess-protocol-vtable base-transport transport
-        protocol-vtable socket-transport socket-transport-read socket-transport-write datagram-transport pipe-transport
+        protocol-vtable socket-transport socket-transport-read socket-transport-write pipe-transport
+        datagram-transport datagram-transport-send datagram-batch datagram-protocol-vtable address-cache
         write-buffer read-buffer
     """),
     ("TLS", """
         tls-context tls-engine tls-transport
     """),
     ("connections", """
-        resolver options socket unix-path connect-pipe create-server connection-options server-options datagram-options connector connection
+        resolver options socket unix-path connect-pipe create-server connection-options server-options datagram-options datagram-endpoint connector connection
         happy-eyeballs listener server sock sendfile stream stream-reader stream-writer
         io-channel io-wait io-input-stream io-output-stream io-stream
         connect-accepted create-unix-server connecting unix-connector listen-fds

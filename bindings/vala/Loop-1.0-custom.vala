@@ -32,6 +32,11 @@ namespace Loop {
 		[CCode (vfunc_name = "throw_exception")]
 		public abstract Loop.CoroutineStatus @throw ([CCode (type = "const GError*")] GLib.Error exception, out Loop.Future? awaited, out GLib.Value result) throws GLib.Error;
 	}
+	public interface DatagramProtocol : GLib.Object {
+		public virtual void connection_lost ([CCode (type = "const GError*")] GLib.Error? exception);
+		public virtual void datagram_received ([CCode (array_length_cname = "length", array_length_type = "gsize", type = "const guint8*")] uint8[] data, GLib.SocketAddress? addr);
+		public virtual void error_received ([CCode (type = "const GError*")] GLib.Error exception);
+	}
 	public interface Protocol : GLib.Object {
 		public virtual void connection_lost ([CCode (type = "const GError*")] GLib.Error? exception);
 		public virtual void data_received ([CCode (array_length_cname = "length", array_length_type = "gsize", type = "const guint8*")] uint8[] data);

@@ -9,7 +9,7 @@
 [ -n "$HAVE_VALA" ] || skip_all "built without introspection or vapigen"
 
 # Vala refers and frees by itself, and a class takes the place of a table of functions.
-not_called='_get_type$|_ref$|_unref$|^loop_(buffered_)?protocol_new$'
+not_called='_get_type$|_ref$|_unref$|^loop_((buffered|datagram)_)?protocol_new$'
 # What a program adds to the inspector are functions of GDBus in C.
 not_called+='|^loop_inspector_add_interface$'
 

@@ -125,6 +125,11 @@ function extendEventLoop ()
       return native.create_connection.call (this, host, port, options, guarded (factory, [], this, null));
     },
 
+    create_datagram_endpoint (options, factory)
+    {
+      return native.create_datagram_endpoint.call (this, options, guarded (factory, [], this, null));
+    },
+
     create_server (hosts, port, options, factory)
     {
       return native.create_server.call (this, hosts, port, options, guarded (factory, [], this, null));

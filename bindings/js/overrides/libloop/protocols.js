@@ -71,7 +71,7 @@ const bufferedVFuncs = {
 function guardProtocols ()
 {
   const classInit = GObject.Object._classInit;
-  const protocols = [Loop.Protocol, Loop.BufferedProtocol, Loop.SubprocessProtocol];
+  const protocols = [Loop.Protocol, Loop.BufferedProtocol, Loop.DatagramProtocol, Loop.SubprocessProtocol];
 
   GObject.Object._classInit = function (klass) {
     const interfaces = klass[GObject.interfaces] ?? [];

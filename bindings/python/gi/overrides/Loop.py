@@ -21,8 +21,9 @@ from gi.repository import Gio, GLib, GObject
 from ..module import get_introspection_module
 
 from . import _loop_executors, _loop_sync
+from ._loop_addresses import to_address, to_connectable
 from ._loop_calls import Call, WatchCall, get_name, report
-from ._loop_protocols import BufferedProtocol, Protocol, SubprocessProtocol, change_protocol
+from ._loop_protocols import BufferedProtocol, DatagramProtocol, Protocol, SubprocessProtocol, change_protocol
 from ._loop_resolver import Resolver
 from ._loop_signals import guards_callbacks, handling_signals, leave_sigint_alone
 from ._loop_sockets import SocketOperations
@@ -33,7 +34,7 @@ from ._loop_values import call, from_value, to_error, to_exception, to_value
 
 Loop = get_introspection_module("Loop")
 
-__all__ = ["ThreadPoolExecutor", "BufferedProtocol", "Protocol", "SubprocessProtocol"]
+__all__ = ["ThreadPoolExecutor", "BufferedProtocol", "DatagramProtocol", "Protocol", "SubprocessProtocol"]
 __all__ += ["SubprocessTransport", "SubprocessResult"]
 __all__ += _loop_sync.__all__
 ThreadPoolExecutor = _loop_executors.ThreadPoolExecutor
@@ -349,6 +350,20 @@ class EventLoop(Resolver, SocketOperations, Loop.EventLoop):
         factory = _guard_factory(protocol_factory, loop=self)
         return self._connect(super().connect_accepted_socket(_to_gsocket(sock), None, factory))
 
+    def create_datagram_endpoint(
+        self, protocol_factory, local_addr=None, remote_addr=None, *, sock=None, allow_broadcast=None, **options
+    ):
+        """A task that gives (transport, protocol). ``options``: family, proto, flags, reuse_port."""
+        options = Loop.DatagramOptions(
+            local_addr=to_connectable(local_addr or None),
+            remote_addr=to_connectable(remote_addr or None),
+            sock=_to_gsocket(sock),
+            allow_broadcast=bool(allow_broadcast),
+            **_drop_defaults(options),
+        )
+        factory = _guard_factory(protocol_factory, Loop.DatagramProtocol, self)
+        return self._connect(super().create_datagram_endpoint(options, factory))
+
     def _connect(self, connecting):
         """A task that gives (transport, protocol)."""
 
@@ -654,12 +669,8 @@ def shield(arg):
 # --- Transports, servers --------------------------------------------------------------------------------------------
 
 
-class Transport(Loop.Transport):
-    def write(self, data):
-        super().write(data if isinstance(data, bytes) else bytes(memoryview(data)))
-
-    def writelines(self, list_of_data):
-        super().writelines([data if isinstance(data, GLib.Bytes) else GLib.Bytes(data) for data in list_of_data])
+class _BaseTransport:
+    """What those of streams and of datagrams have: PyGObject lets the one not derive from the override of the other."""
 
     def get_extra_info(self, name, default=None):
         value = super().get_extra_info(name)
@@ -673,8 +684,26 @@ class Transport(Loop.Transport):
         call(super().set_write_buffer_limits, -1 if high is None else high, -1 if low is None else low)
 
 
+class Transport(_BaseTransport, Loop.Transport):
+    def write(self, data):
+        super().write(data if isinstance(data, bytes) else bytes(memoryview(data)))
+
+    def writelines(self, list_of_data):
+        super().writelines([data if isinstance(data, GLib.Bytes) else GLib.Bytes(data) for data in list_of_data])
+
+
 Transport = override(Transport)
 __all__.append("Transport")
+
+
+class DatagramTransport(_BaseTransport, Loop.DatagramTransport):
+    def sendto(self, data, addr=None):
+        data = data if isinstance(data, bytes) else bytes(memoryview(data))
+        call(super().sendto, data, to_address(addr))
+
+
+DatagramTransport = override(DatagramTransport)
+__all__.append("DatagramTransport")
 
 
 class Server(Loop.Server):

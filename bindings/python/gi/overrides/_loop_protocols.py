@@ -7,6 +7,7 @@ import weakref
 from gi.repository import GObject
 
 from ..module import get_introspection_module
+from ._loop_addresses import from_address
 from ._loop_calls import report
 from ._loop_signals import guards_callbacks
 from ._loop_values import to_error, to_exception
@@ -222,6 +223,41 @@ class SubprocessProtocol(_Protocol, GObject.Object, Loop.SubprocessProtocol):
 
     def do_process_exited(self):
         self._guard(self.process_exited)
+
+
+class DatagramProtocol(_Protocol, GObject.Object, Loop.DatagramProtocol):
+    """Has asyncio's methods: connection_made(transport), datagram_received(data, addr), error_received(exception),
+    pause_writing(), resume_writing(), connection_lost(exception).
+    """
+
+    __gtype_name__ = "LoopPythonDatagramProtocol"
+    __module__ = "gi.repository.Loop"
+
+    def datagram_received(self, data, addr):
+        pass
+
+    def error_received(self, exc):
+        pass
+
+    def do_connection_made(self, transport):
+        self._attach(transport)
+        self._guard(self.connection_made, transport)
+
+    def do_connection_lost(self, exception):
+        self._guard(self.connection_lost, exception and to_exception(exception))
+        self._detach()
+
+    def do_pause_writing(self):
+        self._guard(self.pause_writing)
+
+    def do_resume_writing(self):
+        self._guard(self.resume_writing)
+
+    def do_datagram_received(self, data, length, addr):
+        self._guard(self.datagram_received, bytes(data), from_address(addr))
+
+    def do_error_received(self, exception):
+        self._guard(self.error_received, to_exception(exception))
 
 
 def change_protocol(transport, protocol):

@@ -54,6 +54,7 @@ struct _LoopIOChannel
   guint is_update_due : 1; /* the loop's thread is to see to what has changed */
   guint is_eof : 1;
   guint is_lost : 1;
+  guint is_ending : 1;      /* it will be: that tells why nothing can be written any more */
   guint is_output_lost : 1; /* something that was taken could not be written */
   guint is_input_closed : 1;
   guint is_output_closed : 1;

@@ -105,13 +105,14 @@ update (gpointer data)
 
   if (output != NULL)
     {
-      gboolean is_closing = loop_transport_is_closing (transport);
+      gboolean is_ending = loop_transport_is_ending (transport);
 
-      if (!is_closing)
+      if (!is_ending)
         loop_transport_writelines (transport, (GBytes **) output->pdata, output->len);
 
       loop_io_channel_lock (self);
-      self->is_output_lost |= is_closing;
+      self->is_ending |= is_ending;
+      self->is_output_lost |= is_ending;
       self->output_size -= MIN (output_size, self->output_size);
       loop_io_channel_wake (self);
       loop_io_channel_unlock (self);
@@ -410,17 +411,23 @@ loop_io_channel_write (LoopIOChannel *self, gconstpointer buffer, gsize count, g
   count = MIN (count, MAX_PIECE);
 
   loop_io_channel_lock (self);
+  if (is_here && !self->is_lost)
+    self->is_ending |= loop_transport_is_ending (self->transport);
   if (self->is_output_closed)
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, "The stream is closed");
     }
-  else if (self->is_lost || (is_here && loop_transport_is_closing (self->transport)))
+  else if (self->is_lost)
     {
       set_lost_error (self, error);
     }
+  else if (self->is_ending && is_forced)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, "The connection is closed");
+    }
   else if (!loop_io_channel_check (self, LOOP_IO_WRITABLE) && !is_forced)
     {
-      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK, "The transport's buffer is full");
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK, "The transport takes nothing now");
     }
   else
     {
@@ -435,10 +442,19 @@ loop_io_channel_write (LoopIOChannel *self, gconstpointer buffer, gsize count, g
   if (!is_taken)
     return -1;
 
-  if (transport != NULL)
-    loop_transport_write (transport, buffer, count);
-  else
-    request_update (self);
+  if (transport == NULL)
+    {
+      request_update (self);
+      return (gssize) count;
+    }
+
+  loop_transport_write (transport, buffer, count);
+  if (G_UNLIKELY (loop_transport_is_ending (transport)))
+    {
+      loop_io_channel_lock (self);
+      self->is_ending = TRUE;
+      loop_io_channel_unlock (self);
+    }
 
   return (gssize) count;
 }

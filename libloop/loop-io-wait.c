@@ -28,9 +28,10 @@ loop_io_channel_check (LoopIOChannel *self, LoopIOEvent event)
     case LOOP_IO_READABLE:
       return self->input.size > 0 || self->is_eof || self->is_input_closed;
     case LOOP_IO_WRITABLE:
-      return self->is_output_closed || (!self->is_write_paused && self->output_size <= LOOP_TRANSPORT_HIGH_WATER);
+      return self->is_output_closed ||
+             (!self->is_write_paused && !self->is_ending && self->output_size <= LOOP_TRANSPORT_HIGH_WATER);
     case LOOP_IO_DRAINED:
-      return !self->is_write_paused && self->output_size == 0;
+      return !self->is_write_paused && !self->is_ending && self->output_size == 0;
     case LOOP_IO_FLUSHED:
       return !self->is_flush_due;
     case LOOP_IO_LOST:

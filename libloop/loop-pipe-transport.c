@@ -6,12 +6,12 @@
 
 #include "loop-fd-watcher-private.h"
 #include "loop-fork-private.h"
+#include "loop-sigpipe-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -115,36 +115,15 @@ pipe_read (int fd, gpointer buffer, gsize size)
   return n < 0 && errno == EIO && isatty (fd) ? 0 : n;
 }
 
-/*
- * A signal for a peer that is gone is not for the process, in which somebody may wait for one,
- * or die of it: it is held up and taken back.
- */
 static gssize
 pipe_write (int fd, const struct iovec *iov, int n_iov)
 {
-  gboolean was_pending = FALSE;
-  sigset_t sigpipe;
-  sigset_t previous;
-  sigset_t pending;
+  LoopSigpipe sigpipe;
   gssize n;
-  int saved_errno;
 
-  sigemptyset (&sigpipe);
-  sigaddset (&sigpipe, SIGPIPE);
-  pthread_sigmask (SIG_BLOCK, &sigpipe, &previous);
-  if (sigismember (&previous, SIGPIPE) && sigpending (&pending) == 0)
-    was_pending = sigismember (&pending, SIGPIPE);
-
+  loop_sigpipe_hold (&sigpipe);
   n = writev (fd, iov, n_iov);
-  saved_errno = errno;
-
-  if (n < 0 && saved_errno == EPIPE && !was_pending)
-    {
-      while (sigtimedwait (&sigpipe, NULL, &(struct timespec) { 0 }) < 0 && errno == EINTR)
-        ;
-    }
-  pthread_sigmask (SIG_SETMASK, &previous, NULL);
-  errno = saved_errno;
+  loop_sigpipe_release (&sigpipe, n < 0 && errno == EPIPE);
 
   return n;
 }

@@ -53,6 +53,7 @@ struct _LoopTransportClass
   gsize (*get_write_buffer_size) (LoopTransport *self);
   void (*set_write_buffer_limits) (LoopTransport *self, gsize high, gsize low);
   void (*get_write_buffer_limits) (LoopTransport *self, gsize *low, gsize *high);
+  gboolean (*has_failed) (LoopTransport *self); /* or NULL: connection_lost will say why nothing can be written */
   void (*describe) (LoopTransport *self, LoopTransportDescription *description);
 };
 
@@ -63,6 +64,8 @@ G_GNUC_INTERNAL
 void loop_transport_set_up (LoopTransport *self, LoopEventLoop *loop, GObject *protocol);
 G_GNUC_INTERNAL
 void loop_transport_register (LoopTransport *self);
+G_GNUC_INTERNAL
+gboolean loop_transport_is_ending (LoopTransport *self);
 
 static inline gboolean
 loop_transport_accepts (LoopTransport *self, gpointer protocol)

@@ -160,6 +160,15 @@ loop_transport_register (LoopTransport *self)
   loop_registry_add (&loop->registry, LOOP_REGISTRY_TRANSPORTS, &self->node, loop_event_loop_next_id (loop));
 }
 
+/* Whether it takes nothing any more and connection_lost will follow, which says why. */
+gboolean
+loop_transport_is_ending (LoopTransport *self)
+{
+  LoopTransportClass *klass = LOOP_TRANSPORT_GET_CLASS (self);
+
+  return klass->is_closing (self) || (klass->has_failed != NULL && klass->has_failed (self));
+}
+
 /**
  * loop_transport_get_loop:
  * @self: a transport

@@ -16,6 +16,7 @@
 #include <libloop/loop-barrier.h>
 #include <libloop/loop-buffered-protocol.h>
 #include <libloop/loop-condition.h>
+#include <libloop/loop-connect-io-stream.h>
 #include <libloop/loop-connect-pipe.h>
 #include <libloop/loop-connection-options.h>
 #include <libloop/loop-connector.h>

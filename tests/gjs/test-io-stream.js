@@ -10,7 +10,7 @@ import Loop from 'gi://Loop?version=1.0';
 import { assert, assertEqual, covers, done, test } from './tap.js';
 import { contexts, withLoop } from './loops.js';
 
-covers ('IOStream.new', 'IOStream.dup_transport', 'IOStream.feed');
+covers ('IOStream.new', 'IOStream.dup_transport', 'IOStream.feed', 'EventLoop.connect_io_stream');
 
 Gio._promisify (Gio.InputStream.prototype, 'read_bytes_async');
 Gio._promisify (Gio.OutputStream.prototype, 'write_bytes_async');
@@ -87,5 +87,31 @@ test ('cancel', () => withLoop (contexts.default, loop => loop.run_until_complet
       assert (e.matches (Gio.IOErrorEnum, Gio.IOErrorEnum.CANCELLED));
     }
 }))));
+
+const Reader = GObject.registerClass ({ Implements: [Loop.Protocol] }, class Reader extends GObject.Object {
+  constructor (loop)
+  {
+    super ();
+    this.data = '';
+    this.lost = loop.create_future ();
+  }
+
+  vfunc_data_received (data) { this.data += new TextDecoder ().decode (data); }
+  vfunc_connection_lost () { this.lost.set_result (true); }
+});
+
+test ('connect', () => withLoop (contexts.default, loop => loop.run_until_complete ((async () => {
+  const output = Gio.MemoryOutputStream.new_resizable ();
+  const stream = Gio.SimpleIOStream.new (
+    Gio.MemoryInputStream.new_from_bytes (new GLib.Bytes (new TextEncoder ().encode ('all of it'))), output);
+  const reader = new Reader (loop);
+  const transport = await loop.connect_io_stream (stream, () => reader);
+
+  transport.write ('kept');
+  await reader.lost;
+  assertEqual (reader.data, 'all of it');
+  assert (stream.is_closed ());
+  assertEqual (new TextDecoder ().decode (output.steal_as_bytes ().toArray ()), 'kept');
+}) ())));
 
 done ();

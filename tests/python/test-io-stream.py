@@ -147,4 +147,74 @@ class TestIOStream(unittest.TestCase):
         self.loop.run_until_complete(main())
 
 
+class Collector(Eager):
+    def __init__(self, loop):
+        super().__init__(loop)
+        self.eof = False
+        self.lost = loop.create_future()
+
+    def eof_received(self):
+        self.eof = True
+
+    def connection_lost(self, exc):
+        self.lost.set_result(exc)
+
+
+class TestConnect(unittest.TestCase):
+    def setUp(self):
+        self.loop = Loop.EventLoop()
+        self.addCleanup(self.loop.close)
+        self.ours, self.peer = socket.socketpair()
+        self.addCleanup(self.peer.close)
+        self.peer.settimeout(10)
+
+    def stream(self):
+        gsocket = Gio.Socket.new_from_fd(self.ours.detach())
+        return gsocket.connection_factory_create_connection()
+
+    def test_talk(self):
+        async def main():
+            stream = self.stream()
+            transport, protocol = await self.loop.connect_io_stream(lambda: Collector(self.loop), stream)
+            self.assertIs(transport.get_extra_info("io-stream"), stream)
+            self.assertIs(transport.get_extra_info("socket"), stream.get_socket())
+            transport.write(b"question")
+            self.assertEqual(self.peer.recv(100), b"question")
+            self.peer.sendall(b"answer")
+            await protocol.received
+            transport.write_eof()
+            self.assertEqual(self.peer.recv(100), b"")
+            self.peer.close()
+            self.assertIsNone(await protocol.lost)
+            self.assertEqual(protocol.data, b"answer")
+            self.assertTrue(protocol.eof)
+            self.assertTrue(stream.is_closed())
+
+        self.loop.run_until_complete(main())
+
+    def test_not_pollable(self):
+        """Gio reads one in threads."""
+        async def main():
+            stream = Gio.SimpleIOStream.new(Gio.DataInputStream.new(Gio.MemoryInputStream.new_from_data(b"all of it")),
+                                            Gio.MemoryOutputStream.new_resizable())
+            transport, protocol = await self.loop.connect_io_stream(lambda: Collector(self.loop), stream)
+            self.assertIsNone(await protocol.lost)
+            self.assertEqual(protocol.data, b"all of it")
+
+        self.ours.close()
+        self.loop.run_until_complete(main())
+
+    def test_errors(self):
+        async def main():
+            stream = self.stream()
+            with self.assertRaises(ZeroDivisionError):
+                await self.loop.connect_io_stream(lambda: 1 / 0, stream)
+            stream.close(None)
+            with self.assertRaises(GLib.Error) as raised:
+                await self.loop.connect_io_stream(Idle, stream)
+            self.assertTrue(raised.exception.matches(Gio.io_error_quark(), Gio.IOErrorEnum.CLOSED))
+
+        self.loop.run_until_complete(main())
+
+
 tap.main()

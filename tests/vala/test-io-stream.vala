@@ -46,8 +46,38 @@ void echo (Loop.EventLoop loop) throws Error {
 	talk.end (run.result ());
 }
 
+class Reader : Object, Loop.Protocol {
+	public StringBuilder received = new StringBuilder ();
+	public bool is_lost;
+
+	public void data_received (uint8[] data) {
+		received.append_len ((string) data, data.length);
+	}
+
+	public void connection_lost (Error? exception) {
+		assert (exception == null);
+		is_lost = true;
+	}
+}
+
+void connect_stream (Loop.EventLoop loop) throws Error {
+	var output = new MemoryOutputStream.resizable ();
+	var stream = new SimpleIOStream (new MemoryInputStream.from_data ("all of it".data), output);
+	var reader = new Reader ();
+	var transport = (Loop.Transport) loop.run_until_complete (loop.connect_io_stream (stream, () => reader));
+
+	transport.write ("kept".data);
+	while (!reader.is_lost)
+		Check.run_for (loop, 0.001);
+	assert (reader.received.str == "all of it");
+	assert (stream.is_closed ());
+	output.close ();
+	assert ((string) output.steal_as_bytes ().get_data ()[0:4] == "kept");
+}
+
 int main (string[] args) {
 	Test.init (ref args);
 	Check.add ("echo", echo);
+	Check.add ("connect", connect_stream);
 	return Test.run ();
 }

@@ -140,8 +140,8 @@ function extendEventLoop ()
         return native[name].call (this, what, options, guarded (factory, [], this, null));
       }])),
 
-    ...Object.fromEntries (['connect_read_pipe', 'connect_write_pipe'].map (name => [name, function (fd, factory) {
-      return native[name].call (this, fd, guarded (factory, [], this, null));
+    ...Object.fromEntries (['connect_io_stream', 'connect_read_pipe', 'connect_write_pipe'].map (name => [name, function (end, factory) {
+      return native[name].call (this, end, guarded (factory, [], this, null));
     }])),
 
     ...Object.fromEntries (['subprocess_exec', 'subprocess_shell'].map (name => [name, function (command, options, factory) {

@@ -410,6 +410,10 @@ class EventLoop(Resolver, SocketOperations, Loop.EventLoop):
         """As connect_read_pipe()."""
         return self._connect_pipe(super().connect_write_pipe, protocol_factory, pipe)
 
+    def connect_io_stream(self, protocol_factory, stream):
+        """A task that gives (transport, protocol), for any Gio.IOStream, which is the transport's from then on."""
+        return self._connect(super().connect_io_stream(stream, _guard_factory(protocol_factory, loop=self)))
+
     def subprocess_exec(self, protocol_factory, *args, **options):
         """A task that gives (transport, protocol). ``options``: those of subprocess.Popen."""
         factory = _guard_factory(protocol_factory, Loop.SubprocessProtocol, self)

@@ -118,6 +118,18 @@ child_reset_signals (Plan *plan)
   sigprocmask (SIG_SETMASK, &none, NULL);
 }
 
+static int
+child_dup2 (int fd, int to)
+{
+  int status;
+
+  do
+    status = dup2 (fd, to);
+  while (status < 0 && errno == EINTR);
+
+  return status;
+}
+
 static void
 child_set_fds (Plan *plan)
 {
@@ -141,9 +153,9 @@ child_set_fds (Plan *plan)
       if (fds[i] == i)
         status = fcntl (i, F_SETFD, 0);
       else if (fds[i] >= 0)
-        status = dup2 (fds[i], i);
+        status = child_dup2 (fds[i], i);
       else if (fds[i] == LOOP_CHILD_STDOUT)
-        status = dup2 (STDOUT_FILENO, i);
+        status = child_dup2 (STDOUT_FILENO, i);
       if (status < 0)
         child_fail (plan, STEP_FDS);
     }

@@ -270,7 +270,9 @@ open_fds (LoopSubprocessOptions *options, int theirs[3], int opened[3], int ours
           ours[i] = fds[i == 0];
           break;
         case LOOP_SUBPROCESS_DEVNULL:
-          theirs[i] = opened[i] = open ("/dev/null", O_RDWR | O_CLOEXEC);
+          do
+            theirs[i] = opened[i] = open ("/dev/null", O_RDWR | O_CLOEXEC);
+          while (theirs[i] < 0 && errno == EINTR);
           if (theirs[i] < 0)
             {
               loop_set_error_from_errno (error, errno, "Could not open /dev/null");

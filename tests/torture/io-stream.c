@@ -77,11 +77,7 @@ run (void)
   scene_end (scene);
 }
 
-int
-main (int argc, char **argv)
-{
-  /* What GIO opens for its tasks stays open. */
-  g_type_class_unref (g_type_class_ref (G_TYPE_TASK));
+/* What GIO opens for its tasks stays open. */
+static void __attribute__ ((constructor)) prepare (void) { g_type_class_unref (g_type_class_ref (G_TYPE_TASK)); }
 
-  return torture_main ("io-stream", run, argc, argv);
-}
+TORTURE_MAIN ("io-stream", run)

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -385,6 +386,25 @@ EXPORT int
 accept4 (int fd, struct sockaddr *address, socklen_t *length, int flags)
 {
   return fails (TORTURE_CALL_accept4, fd) ? fail_accept (fd, errno) : REAL (accept4) (fd, address, length, flags);
+}
+
+EXPORT int
+clone (int (*function) (void *), void *stack, int flags, void *data, ...)
+{
+  int *pidfd = NULL;
+  va_list args;
+
+  if (fails (TORTURE_CALL_clone, -1))
+    return -1;
+
+  if ((flags & CLONE_PIDFD) != 0)
+    {
+      va_start (args, data);
+      pidfd = va_arg (args, int *);
+      va_end (args);
+    }
+
+  return REAL (clone) (function, stack, flags, data, pidfd);
 }
 
 /* To take a descriptor out of a set needs nothing that could be missing. */

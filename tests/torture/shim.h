@@ -16,6 +16,7 @@
   CALL (accept, EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED, EPROTO, EPERM, EINTR, EAGAIN)                           \
   CALL (accept4, EMFILE, ENFILE, ENOBUFS, ENOMEM, ECONNABORTED, EPROTO, EPERM, EINTR, EAGAIN)                          \
   CALL (bind, EADDRINUSE, EADDRNOTAVAIL, EACCES, ENOMEM)                                                               \
+  CALL (clone, EAGAIN, ENOMEM, EINVAL)                                                                                 \
   CALL (close, EIO, EINTR)                                                                                             \
   CALL (connect, ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EADDRNOTAVAIL, EACCES, ENOBUFS, EINTR)                          \
   CALL (dup, EMFILE)                                                                                                   \
@@ -102,8 +103,9 @@ typedef enum
 static inline gboolean
 torture_is_try_again (TortureCall call, int error)
 {
-  return error == EINTR || (error == EAGAIN && call != TORTURE_CALL_fork && call != TORTURE_CALL_posix_spawn &&
-                            call != TORTURE_CALL_posix_spawnp && call != TORTURE_CALL_pthread_create);
+  return error == EINTR ||
+         (error == EAGAIN && call != TORTURE_CALL_clone && call != TORTURE_CALL_fork &&
+          call != TORTURE_CALL_posix_spawn && call != TORTURE_CALL_posix_spawnp && call != TORTURE_CALL_pthread_create);
 }
 
 #define TORTURE_MAX_ERRORS 12

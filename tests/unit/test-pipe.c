@@ -3,6 +3,8 @@
 #include "loop-futures.h"
 #include "tcp-check.h"
 
+#include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -14,6 +16,28 @@
 /* Transports on the ends of pipes, on terminals, and on sockets in the place of a pipe. */
 
 #define SIZE (8 * 1024 * 1024)
+
+/* Descriptors that this program's close(), which stands before the real one, says it was interrupted at. */
+static struct
+{
+  int fds[2];
+  int n_closed;
+} interrupted = { { -1, -1 }, 0 };
+
+int
+close (int fd)
+{
+  int (*real) (int) = (int (*) (int)) dlsym (RTLD_NEXT, "close");
+  int status = real (fd);
+
+  if (fd < 0 || (fd != interrupted.fds[0] && fd != interrupted.fds[1]))
+    return status;
+
+  interrupted.n_closed++;
+  errno = EINTR;
+
+  return -1;
+}
 
 typedef LoopFuture *(*Connect) (LoopEventLoop *, int, LoopProtocolFactory, gpointer, GDestroyNotify);
 
@@ -123,6 +147,53 @@ START_TEST (test_write_then_close)
   ck_assert_str_eq (found, wanted);
   ck_assert_uint_eq (peer->n_resumed, 1);
   close (fds[0]);
+}
+END_TEST
+
+/* A hang-up of the writer, that nobody wants to know of yet, does not keep the processor busy. */
+START_TEST (test_hang_up_while_paused)
+{
+  g_auto (Tcp) tcp = tcp_new ();
+  double cpu_time;
+  int fds[2];
+  TcpPeer *peer;
+
+  make_pipe (fds);
+  peer = connect_pipe (&tcp, loop_event_loop_connect_read_pipe, fds[0]);
+  loop_transport_pause_reading (peer->transport);
+  put (fds[1], "last");
+  close (fds[1]);
+  cpu_time = get_cpu_time ();
+  tcp_run_for (tcp.loop, 0.3);
+  ck_assert_double_lt (get_cpu_time () - cpu_time, 0.1);
+  ck_assert_uint_eq (peer->n_bytes + peer->n_lost, 0);
+
+  loop_transport_resume_reading (peer->transport);
+  tcp_run_until (tcp.loop, peer->n_lost == 1);
+  tcp_assert_received (peer, "last");
+  ck_assert_str_eq (peer->events->str, "made data eof lost");
+}
+END_TEST
+
+/* The descriptor is closed by that all the same, and its number may be another's. Fault 5. */
+START_TEST (test_close_interrupted)
+{
+  g_auto (Tcp) tcp = tcp_new ();
+  int fds[2];
+  TcpPeer *reader;
+  TcpPeer *writer;
+
+  make_pipe (fds);
+  reader = connect_pipe (&tcp, loop_event_loop_connect_read_pipe, fds[0]);
+  writer = connect_pipe (&tcp, loop_event_loop_connect_write_pipe, fds[1]);
+  interrupted.fds[0] = fds[0];
+  interrupted.fds[1] = fds[1];
+  loop_transport_close (writer->transport);
+  tcp_run_until (tcp.loop, reader->n_lost == 1 && writer->n_lost == 1);
+  ck_assert_ptr_null (reader->error);
+  ck_assert_ptr_null (writer->error);
+  ck_assert_int_eq (interrupted.n_closed, 2);
+  interrupted.fds[0] = interrupted.fds[1] = -1;
 }
 END_TEST
 
@@ -435,6 +506,8 @@ END_TEST
 LOOP_TEST_MAIN ("pipe",
                 test_read,
                 test_write_then_close,
+                test_hang_up_while_paused,
+                test_close_interrupted,
                 test_peer_closes,
                 test_sigpipe,
                 test_mode_is_restored,

@@ -177,7 +177,7 @@ class TestBytes(Peers):
 
     def test_idle(self):
         """Closed without a word when nothing was asked, with a 408 in the middle of a request."""
-        self.start_server("--timeout=0.5")
+        self.start_server("--timeout=2")
         with connect(self.port) as sock:
             self.assertEqual(receive_all(sock), b"")
         with connect(self.port) as sock:
@@ -186,7 +186,7 @@ class TestBytes(Peers):
 
     def test_slow_request(self):
         """A byte from time to time does not prolong the time for a request."""
-        self.start_server("--timeout=1")
+        self.start_server("--timeout=2")
         with connect(self.port) as sock:
             sock.settimeout(0.1)
             sock.send(b"GET / HTTP/1.1\r\nX: ")
@@ -201,12 +201,11 @@ class TestBytes(Peers):
 
     def test_does_not_read(self):
         """Who asks and never reads is cut off."""
-        self.start_server("--timeout=0.5")
+        self.start_server("--timeout=2")
         n_fds = self.server.count_fds()
         with connect(self.port) as sock:
             sock.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
             sock.recv(1)
-            self.assertEqual(self.server.count_fds(), n_fds + 1)
             deadline = time.monotonic() + PATIENCE
             while self.server.count_fds() != n_fds:
                 self.assertLess(time.monotonic(), deadline)

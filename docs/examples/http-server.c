@@ -5,13 +5,14 @@
  * and requests may be pipelined. A client that sends too much, says too little or does not read what it asked for is
  * told so or let go of; none holds up another.
  *
- *   gcc http-server.c -o http-server $(pkg-config --cflags --libs libloop-1) -lhttp_parser
+ *   gcc http-server.c http-request.c -o http-server $(pkg-config --cflags --libs libloop-1) -lhttp_parser
  *   ./http-server [--port=PORT] [--timeout=SECONDS] FOLDER
  */
 
+#include "http-request.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <http_parser.h>
 #include <libloop/loop.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,8 +20,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_HEADER (16 * 1024)
-#define MAX_BODY (1024 * 1024)
 #define LINGER 2.0 /* seconds in which a client may read why it is no longer listened to */
 
 static LoopEventLoop *loop;
@@ -32,15 +31,7 @@ typedef struct
 {
   LoopTransport *transport; /* until the connection is lost */
   LoopTimerHandle *timer;
-  http_parser parser;
-
-  /* The request. */
-  GString *url, *name, *value; /* of a header, which may come in pieces */
-  GByteArray *body;
-  guint n_hosts;
-  gboolean is_in_request, expects_continue;
-  guint refusal; /* the status, if a callback of the parser's refuses the request */
-
+  HttpRequest request;
   GByteArray *unparsed; /* requests that wait until the answers before them are read */
   gboolean is_write_paused, has_eof;
   gboolean is_finished; /* the last answer is written */
@@ -85,13 +76,14 @@ answer (Client *self, guint status, const char *headers, GBytes *body, gboolean 
 
   if (is_last)
     connection = "Connection: close\r\n";
-  else if (self->parser.http_minor == 0)
+  else if (self->request.parser.http_minor == 0)
     connection = "Connection: keep-alive\r\n";
   text = g_strdup_printf ("HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Length: %" G_GSIZE_FORMAT "\r\n%s%s\r\n", status,
                           http_status_str (status), date, g_bytes_get_size (body), headers, connection);
   head = g_bytes_new_take (text, strlen (text));
 
-  loop_transport_writelines (self->transport, (GBytes *[]) { head, body }, self->parser.method == HTTP_HEAD ? 1 : 2);
+  loop_transport_writelines (self->transport, (GBytes *[]) { head, body },
+                             self->request.parser.method == HTTP_HEAD ? 1 : 2);
   if (is_last)
     finish (self);
 }
@@ -120,7 +112,7 @@ timer_fired (gpointer user_data)
     start_timer (self, timeout);
   else if (unsent > 0)
     loop_transport_abort (self->transport);
-  else if (self->is_in_request && !self->is_finished && !loop_transport_is_closing (self->transport))
+  else if (self->request.has_begun && !self->is_finished && !loop_transport_is_closing (self->transport))
     answer_status (self, HTTP_STATUS_REQUEST_TIMEOUT, TRUE);
   else
     loop_transport_close (self->transport);
@@ -179,7 +171,7 @@ static void
 answer_file (Client *self, gboolean is_last)
 {
   guint status;
-  g_autoptr (GBytes) file = open_file (self->url, &status);
+  g_autoptr (GBytes) file = open_file (self->request.url, &status);
 
   if (file != NULL)
     answer (self, HTTP_STATUS_OK, "Content-Type: application/octet-stream\r\n", file, is_last);
@@ -187,121 +179,20 @@ answer_file (Client *self, gboolean is_last)
     answer_status (self, status, is_last);
 }
 
-/* --- What the parser finds ------------------------------------------------------------------ */
-
-static int
-message_begun (http_parser *parser)
-{
-  Client *self = parser->data;
-
-  g_string_truncate (self->url, 0);
-  g_string_truncate (self->name, 0);
-  g_string_truncate (self->value, 0);
-  g_byte_array_set_size (self->body, 0);
-  self->n_hosts = 0;
-  self->expects_continue = FALSE;
-  self->is_in_request = TRUE;
-  start_timer (self, timeout);
-
-  return 0;
-}
-
-static int
-url_found (http_parser *parser, const char *data, size_t length)
-{
-  Client *self = parser->data;
-
-  g_string_append_len (self->url, data, (gssize) length);
-
-  return 0;
-}
-
-static void
-end_header (Client *self)
-{
-  if (g_ascii_strcasecmp (self->name->str, "Host") == 0)
-    self->n_hosts++;
-  else if (g_ascii_strcasecmp (self->name->str, "Expect") == 0)
-    self->expects_continue = g_ascii_strcasecmp (self->value->str, "100-continue") == 0;
-  g_string_truncate (self->name, 0);
-  g_string_truncate (self->value, 0);
-}
-
-static int
-header_name_found (http_parser *parser, const char *data, size_t length)
-{
-  Client *self = parser->data;
-
-  if (self->value->len > 0)
-    end_header (self);
-  g_string_append_len (self->name, data, (gssize) length);
-
-  return 0;
-}
-
-static int
-header_value_found (http_parser *parser, const char *data, size_t length)
-{
-  Client *self = parser->data;
-
-  g_string_append_len (self->value, data, (gssize) length);
-
-  return 0;
-}
-
-static int
-refuse (Client *self, guint status)
-{
-  self->refusal = status;
-
-  return -1;
-}
-
-static int
-headers_complete (http_parser *parser)
-{
-  Client *self = parser->data;
-
-  end_header (self);
-  /* Whoever offers another protocol is answered in this one. */
-  parser->upgrade = 0;
-  if (parser->http_major != 1)
-    return refuse (self, HTTP_STATUS_HTTP_VERSION_NOT_SUPPORTED);
-  if (self->n_hosts > 1 || (self->n_hosts == 0 && parser->http_minor > 0))
-    return refuse (self, HTTP_STATUS_BAD_REQUEST);
-  if (parser->content_length != G_MAXUINT64 && parser->content_length > MAX_BODY)
-    return refuse (self, HTTP_STATUS_PAYLOAD_TOO_LARGE);
-
-  if (self->expects_continue && parser->http_minor > 0)
-    loop_transport_write (self->transport, (const guint8 *) "HTTP/1.1 100 Continue\r\n\r\n", 25);
-
-  return 0;
-}
-
-static int
-body_found (http_parser *parser, const char *data, size_t length)
-{
-  Client *self = parser->data;
-
-  if (self->body->len + length > MAX_BODY)
-    return refuse (self, HTTP_STATUS_PAYLOAD_TOO_LARGE);
-  g_byte_array_append (self->body, (const guint8 *) data, (guint) length);
-
-  return 0;
-}
+/* --- Requests ------------------------------------------------------------------------------- */
 
 static void
 answer_request (Client *self)
 {
-  gboolean is_last = !http_should_keep_alive (&self->parser);
+  gboolean is_last = http_request_is_last (&self->request);
 
-  if (self->parser.method == HTTP_GET || self->parser.method == HTTP_HEAD)
+  if (self->request.parser.method == HTTP_GET || self->request.parser.method == HTTP_HEAD)
     {
       answer_file (self, is_last);
     }
-  else if (self->parser.method == HTTP_POST || self->parser.method == HTTP_PUT)
+  else if (self->request.parser.method == HTTP_POST || self->request.parser.method == HTTP_PUT)
     {
-      g_autoptr (GBytes) body = g_bytes_new (self->body->data, self->body->len);
+      g_autoptr (GBytes) body = g_bytes_new (self->request.body->data, self->request.body->len);
 
       answer (self, HTTP_STATUS_OK, "Content-Type: application/octet-stream\r\n", body, is_last);
     }
@@ -311,31 +202,38 @@ answer_request (Client *self)
     }
 }
 
-static int
-message_complete (http_parser *parser)
+static void
+request_complete (gpointer user_data)
 {
-  Client *self = parser->data;
+  Client *self = user_data;
 
-  self->is_in_request = FALSE;
   if (!loop_transport_is_closing (self->transport))
     answer_request (self);
   if (!self->is_finished)
     start_timer (self, timeout);
   /* The next request of a pipeline is not looked at before there is room for its answer, or if nobody wants it. */
   if (self->is_finished || self->is_write_paused || loop_transport_is_closing (self->transport))
-    http_parser_pause (parser, TRUE);
-
-  return 0;
+    http_request_pause (&self->request, TRUE);
 }
 
-static const http_parser_settings parser_settings = {
-  .on_message_begin = message_begun,
-  .on_url = url_found,
-  .on_header_field = header_name_found,
-  .on_header_value = header_value_found,
-  .on_headers_complete = headers_complete,
-  .on_body = body_found,
-  .on_message_complete = message_complete,
+static void
+request_begun (gpointer user_data)
+{
+  start_timer (user_data, timeout);
+}
+
+static void
+body_expected (gpointer user_data)
+{
+  Client *self = user_data;
+
+  loop_transport_write (self->transport, (const guint8 *) "HTTP/1.1 100 Continue\r\n\r\n", 25);
+}
+
+static const HttpRequestCallbacks request_callbacks = {
+  .begun = request_begun,
+  .body_expected = body_expected,
+  .complete = request_complete,
 };
 
 /* --- What the transport tells --------------------------------------------------------------- */
@@ -343,20 +241,16 @@ static const http_parser_settings parser_settings = {
 static void
 parse (Client *self, const guint8 *data, gsize length)
 {
-  gsize n = http_parser_execute (&self->parser, &parser_settings, (const char *) data, length);
-  enum http_errno problem = HTTP_PARSER_ERRNO (&self->parser);
+  guint refusal;
+  gsize n = http_request_parse (&self->request, data, length, &refusal);
 
-  if (problem == HPE_OK || self->is_finished || loop_transport_is_closing (self->transport))
+  if (self->is_finished || loop_transport_is_closing (self->transport))
     return;
 
-  if (problem == HPE_PAUSED)
+  if (refusal != 0)
+    answer_status (self, refusal, TRUE);
+  else if (n < length)
     g_byte_array_append (self->unparsed, data + n, (guint) (length - n));
-  else if (self->refusal != 0)
-    answer_status (self, self->refusal, TRUE);
-  else
-    answer_status (
-        self, problem == HPE_HEADER_OVERFLOW ? HTTP_STATUS_REQUEST_HEADER_FIELDS_TOO_LARGE : HTTP_STATUS_BAD_REQUEST,
-        TRUE);
 }
 
 static void
@@ -425,7 +319,7 @@ resume_writing (LoopTransport *transport, gpointer user_data)
   if (self->is_finished)
     return;
 
-  http_parser_pause (&self->parser, FALSE);
+  http_request_pause (&self->request, FALSE);
   if (waiting->len > 0)
     parse (self, waiting->data, waiting->len);
   if (self->is_finished || self->is_write_paused)
@@ -451,10 +345,7 @@ client_free (gpointer data)
 {
   Client *self = data;
 
-  g_string_free (self->url, TRUE);
-  g_string_free (self->name, TRUE);
-  g_string_free (self->value, TRUE);
-  g_byte_array_unref (self->body);
+  http_request_clear (&self->request);
   g_byte_array_unref (self->unparsed);
   g_free (self);
 }
@@ -464,13 +355,8 @@ make_client (gpointer user_data)
 {
   Client *self = g_new0 (Client, 1);
 
-  self->url = g_string_new (NULL);
-  self->name = g_string_new (NULL);
-  self->value = g_string_new (NULL);
-  self->body = g_byte_array_new ();
+  http_request_init (&self->request, &request_callbacks, self);
   self->unparsed = g_byte_array_new ();
-  http_parser_init (&self->parser, HTTP_REQUEST);
-  self->parser.data = self;
 
   return G_OBJECT (loop_protocol_new (&vtable, self, client_free));
 }
@@ -553,7 +439,6 @@ main (int argc, char **argv)
 
   if (is_good)
     {
-      http_parser_set_max_header_size (MAX_HEADER);
       loop = loop_event_loop_new ();
       is_good = serve (&error);
       loop_event_loop_close (loop);

@@ -195,46 +195,74 @@ perform_cancel (Action *self)
 }
 
 static LoopServer *
-find_server (Action *self)
+find_open_server (Action *self)
 {
   LoopServer *server = find_object (self->loop, LOOP_REGISTRY_SERVERS, G_STRUCT_OFFSET (LoopServer, node), self->id);
 
   if (server != NULL && server->listeners == NULL)
     g_clear_object (&server);
-  if (server == NULL)
-    fail_not_found (self, "open server");
 
   return server;
-}
-
-static void
-perform_close_server (Action *self)
-{
-  g_autoptr (LoopServer) server = find_server (self);
-
-  if (server != NULL)
-    loop_server_close (server);
-}
-
-static void
-perform_start_server (Action *self)
-{
-  g_autoptr (LoopServer) server = find_server (self);
-
-  if (server != NULL)
-    loop_server_listen (server, &self->error);
 }
 
 static LoopTransport *
 find_transport (Action *self)
 {
-  LoopTransport *transport =
-      find_object (self->loop, LOOP_REGISTRY_TRANSPORTS, G_STRUCT_OFFSET (LoopTransport, node), self->id);
+  return find_object (self->loop, LOOP_REGISTRY_TRANSPORTS, G_STRUCT_OFFSET (LoopTransport, node), self->id);
+}
 
-  if (transport == NULL)
-    fail_not_found (self, "transport");
+static LoopSubprocessTransport *
+find_subprocess (Action *self)
+{
+  return find_object (self->loop, LOOP_REGISTRY_SUBPROCESSES, G_STRUCT_OFFSET (LoopSubprocessTransport, node),
+                      self->id);
+}
 
-  return transport;
+static void
+perform_close_server (Action *self)
+{
+  g_autoptr (LoopServer) server = find_open_server (self);
+
+  if (server != NULL)
+    loop_server_close (server);
+  else
+    fail_not_found (self, "open server");
+}
+
+static void
+perform_start_server (Action *self)
+{
+  g_autoptr (LoopServer) server = find_open_server (self);
+
+  if (server != NULL)
+    loop_server_listen (server, &self->error);
+  else
+    fail_not_found (self, "open server");
+}
+
+/* The connections of a server outlive it. */
+static void
+end_clients (Action *self, void (*end) (LoopServer *server))
+{
+  g_autoptr (LoopServer) server =
+      find_object (self->loop, LOOP_REGISTRY_SERVERS, G_STRUCT_OFFSET (LoopServer, node), self->id);
+
+  if (server != NULL)
+    end (server);
+  else
+    fail_not_found (self, "server");
+}
+
+static void
+perform_close_clients (Action *self)
+{
+  end_clients (self, loop_server_close_clients);
+}
+
+static void
+perform_abort_clients (Action *self)
+{
+  end_clients (self, loop_server_abort_clients);
 }
 
 static void
@@ -244,6 +272,8 @@ perform_close_transport (Action *self)
 
   if (transport != NULL)
     loop_transport_close (transport);
+  else
+    fail_not_found (self, "transport");
 }
 
 static void
@@ -253,18 +283,81 @@ perform_abort_transport (Action *self)
 
   if (transport != NULL)
     loop_transport_abort (transport);
+  else
+    fail_not_found (self, "transport");
+}
+
+/* Has a transport read, or not read. One that has no end to read from, or is about to close it, pauses nothing. */
+static void
+set_reading (Action *self, gboolean reads)
+{
+  g_autoptr (LoopTransport) transport = find_transport (self);
+  LoopTransportDescription description = { .fd = -1 };
+
+  if (transport == NULL)
+    {
+      fail_not_found (self, "transport");
+      return;
+    }
+
+  if (reads)
+    loop_transport_resume_reading (transport);
+  else
+    loop_transport_pause_reading (transport);
+
+  LOOP_TRANSPORT_GET_CLASS (transport)->describe (transport, &description);
+  if (loop_transport_is_closing (transport) || (!reads && !description.is_read_paused))
+    g_set_error (&self->error, LOOP_INSPECTOR_ERROR, LOOP_INSPECTOR_ERROR_INVALID_ARGUMENT,
+                 "Transport %" G_GUINT64_FORMAT " %s", self->id,
+                 loop_transport_is_closing (transport) ? "is closing" : "is only written to");
+}
+
+static void
+perform_pause_reading (Action *self)
+{
+  set_reading (self, FALSE);
+}
+
+static void
+perform_resume_reading (Action *self)
+{
+  set_reading (self, TRUE);
+}
+
+/* All that asyncio has a close() for. */
+static void
+perform_close (Action *self)
+{
+  g_autoptr (LoopTransport) transport = find_transport (self);
+  g_autoptr (LoopServer) server = find_open_server (self);
+  g_autoptr (LoopSubprocessTransport) process = find_subprocess (self);
+
+  if (transport != NULL)
+    loop_transport_close (transport);
+  else if (server != NULL)
+    loop_server_close (server);
+  else if (process != NULL)
+    loop_subprocess_transport_close (process);
+  else
+    fail_not_found (self, "transport, open server or subprocess");
 }
 
 static void
 perform_signal_subprocess (Action *self)
 {
-  g_autoptr (LoopSubprocessTransport) process =
-      find_object (self->loop, LOOP_REGISTRY_SUBPROCESSES, G_STRUCT_OFFSET (LoopSubprocessTransport, node), self->id);
+  g_autoptr (LoopSubprocessTransport) process = find_subprocess (self);
 
-  if (process == NULL)
-    fail_not_found (self, "subprocess");
-  else
+  if (process != NULL)
     loop_subprocess_transport_send_signal (process, self->signum, &self->error);
+  else
+    fail_not_found (self, "subprocess");
+}
+
+static void
+perform_terminate_subprocess (Action *self)
+{
+  self->signum = SIGTERM;
+  perform_signal_subprocess (self);
 }
 
 static void
@@ -295,10 +388,16 @@ perform_stop (Action *self)
 static const ActionType action_types[] = {
   { "Cancel", perform_cancel },
   { "CancelWithMessage", perform_cancel },
+  { "Close", perform_close },
   { "CloseServer", perform_close_server },
   { "StartServer", perform_start_server },
+  { "CloseClients", perform_close_clients },
+  { "AbortClients", perform_abort_clients },
   { "CloseTransport", perform_close_transport },
   { "AbortTransport", perform_abort_transport },
+  { "PauseReading", perform_pause_reading },
+  { "ResumeReading", perform_resume_reading },
+  { "TerminateSubprocess", perform_terminate_subprocess },
   { "KillSubprocess", perform_kill_subprocess },
   { "SignalSubprocess", perform_signal_subprocess },
   { "SetDebug", perform_set_debug },
@@ -393,12 +492,31 @@ finish_action (Action *self)
   g_source_unref (source);
 }
 
+/* What the library says of an error is for programs; clients know few kinds of them. */
+static void
+translate_error (Action *self)
+{
+  LoopInspectorError code = LOOP_INSPECTOR_ERROR_FAILED;
+
+  if (self->error == NULL || self->error->domain == LOOP_INSPECTOR_ERROR)
+    return;
+
+  if (g_error_matches (self->error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
+    code = LOOP_INSPECTOR_ERROR_NOT_FOUND;
+  else if (g_error_matches (self->error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT))
+    code = LOOP_INSPECTOR_ERROR_INVALID_ARGUMENT;
+
+  self->error->domain = LOOP_INSPECTOR_ERROR;
+  self->error->code = (int) code;
+}
+
 static void
 run_action (gpointer data)
 {
   Action *self = data;
 
   self->type->perform (self);
+  translate_error (self);
   finish_action (self);
 }
 

@@ -50,15 +50,46 @@ loop_name_to_variant (const char *name, gpointer function)
   return text_to_variant (symbol);
 }
 
+/* Returns: (nullable): NULL of what has no address or no name, as the socket of a Unix client */
 static GVariant *
-address_to_variant (const LoopRow *row)
+address_to_variant (const LoopRow *row, int index)
 {
   g_autofree char *text = NULL;
 
-  if (row->address_length > 0)
-    text = loop_resolved_address_to_string ((const struct sockaddr *) &row->address, row->address_length);
+  if (row->address_lengths[index] <= sizeof (sa_family_t))
+    return NULL;
 
-  return g_variant_new_string (text != NULL ? text : "");
+  text =
+      loop_resolved_address_to_string ((const struct sockaddr *) &row->addresses[index], row->address_lengths[index]);
+
+  return text_to_variant (text);
+}
+
+static GVariant *
+addresses_to_variant (const LoopRow *row)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  for (guint i = 0; i < MIN (row->n_addresses, LOOP_ROW_N_ADDRESSES); i++)
+    {
+      g_autoptr (GVariant) address = address_to_variant (row, (int) i);
+
+      if (address != NULL)
+        g_string_append_printf (text, "%s%s", text->len > 0 ? " " : "", g_variant_get_string (address, NULL));
+    }
+  if (row->n_addresses > LOOP_ROW_N_ADDRESSES)
+    g_string_append (text, " …");
+
+  return g_variant_new_string (text->str);
+}
+
+static GVariant *
+events_to_variant (const LoopRow *row)
+{
+  static const char *const events[] = { "", "r", "w", "rw" };
+
+  return g_variant_new_string (
+      events[(row->events & LOOP_INTEREST_READ ? 1 : 0) + (row->events & LOOP_INTEREST_WRITE ? 2 : 0)]);
 }
 
 /* Returns: (nullable): what it is called, or %NULL if there is nothing */
@@ -119,7 +150,6 @@ stack_used_to_variant (const LoopRow *row)
 static GVariant *
 column_to_variant (const LoopColumn *column, const LoopRow *row, const LoopRowPage *page)
 {
-  static const char *const events[] = { "", "r", "w", "rw" };
   GVariant *name;
 
   switch (column->type)
@@ -142,14 +172,19 @@ column_to_variant (const LoopColumn *column, const LoopRow *row, const LoopRowPa
     case LOOP_COLUMN_FD:
       return g_variant_new_int32 (row->fd);
     case LOOP_COLUMN_EVENTS:
-      return g_variant_new_string (
-          events[(row->events & LOOP_INTEREST_READ ? 1 : 0) + (row->events & LOOP_INTEREST_WRITE ? 2 : 0)]);
+      return events_to_variant (row);
+    case LOOP_COLUMN_PAUSED:
+      return row->events != 0 ? events_to_variant (row) : NULL;
     case LOOP_COLUMN_ADDRESS:
-      return address_to_variant (row);
+      return address_to_variant (row, column->index);
+    case LOOP_COLUMN_ADDRESSES:
+      return addresses_to_variant (row);
     case LOOP_COLUMN_FLAG:
       return g_variant_new_boolean (row->flag);
     case LOOP_COLUMN_NUMBER:
       return g_variant_new_uint64 (row->numbers[column->index]);
+    case LOOP_COLUMN_RETURNCODE:
+      return row->flag ? g_variant_new_int32 ((gint32) row->numbers[column->index]) : NULL;
     case LOOP_COLUMN_LINK:
       return row->numbers[column->index] != 0 ? g_variant_new_uint64 (row->numbers[column->index]) : NULL;
     case LOOP_COLUMN_CANCELLER:

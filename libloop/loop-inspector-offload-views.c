@@ -7,7 +7,6 @@
 #include "loop-executor-job-private.h"
 #include "loop-resolver-private.h"
 #include "loop-signal-watcher-private.h"
-#include "loop-subprocess-transport-private.h"
 
 /*
  * What happens outside of the loop's thread: executors, their jobs, processes and signals. All of
@@ -182,33 +181,6 @@ void
 loop_view_collect_lookups (LoopEventLoop *loop, LoopRowPage *page)
 {
   loop_executor_foreach_job (loop, offer_lookup, page);
-}
-
-void
-loop_view_collect_subprocesses (LoopEventLoop *loop, LoopRowPage *page)
-{
-  LOOP_REGISTRY_FOREACH (&loop->registry, LOOP_REGISTRY_SUBPROCESSES, node)
-    {
-      const LoopSubprocessTransport *process =
-          (LoopSubprocessTransport *) ((char *) node - G_STRUCT_OFFSET (LoopSubprocessTransport, node));
-      LoopRow row = { .id = node->id, .fd = -1 };
-      char *pipes = row.names[2].text;
-
-      row.state = process->is_lost      ? "closed"
-                  : process->has_exited ? "exited"
-                  : process->is_closing ? "closing"
-                                        : "running";
-      row.numbers[0] = (guint64) process->child.pid;
-      g_strlcpy (row.names[0].text, process->command, sizeof row.names[0].text);
-      if (process->has_exited)
-        g_snprintf (row.names[1].text, sizeof row.names[1].text, "%d", process->returncode);
-      for (int i = 0; i < LOOP_SUBPROCESS_N_PIPES; i++)
-        {
-          if (loop_subprocess_pipe_is_open (process->pipes[i]))
-            pipes += g_snprintf (pipes, 3, pipes > row.names[2].text ? " %d" : "%d", i);
-        }
-      loop_row_page_offer (page, &row);
-    }
 }
 
 void

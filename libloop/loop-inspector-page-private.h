@@ -21,13 +21,16 @@ typedef enum
   LOOP_COLUMN_SINCE, /* seconds from then until now */
   LOOP_COLUMN_FD,
   LOOP_COLUMN_EVENTS,
-  LOOP_COLUMN_ADDRESS,
+  LOOP_COLUMN_PAUSED,    /* as events; absent if there are none */
+  LOOP_COLUMN_ADDRESS,   /* one of the addresses, or absent */
+  LOOP_COLUMN_ADDRESSES, /* all of them */
   LOOP_COLUMN_FLAG,
   LOOP_COLUMN_NUMBER,
-  LOOP_COLUMN_LINK,      /* a number that is another object's id, or absent */
-  LOOP_COLUMN_CANCELLER, /* the last name, and its kind */
-  LOOP_COLUMN_CREATED,   /* where it was made; absent but in debug mode */
-  LOOP_COLUMN_AGE,       /* seconds since then; absent but in debug mode */
+  LOOP_COLUMN_RETURNCODE, /* a number that may be negative; absent without the flag */
+  LOOP_COLUMN_LINK,       /* a number that is another object's id, or absent */
+  LOOP_COLUMN_CANCELLER,  /* the last name, and its kind */
+  LOOP_COLUMN_CREATED,    /* where it was made; absent but in debug mode */
+  LOOP_COLUMN_AGE,        /* seconds since then; absent but in debug mode */
   LOOP_COLUMN_STACK_USED,
   LOOP_COLUMN_STACK_SIZE,
 } LoopColumnType;
@@ -41,6 +44,7 @@ typedef struct
 
 #define LOOP_ROW_TEXT_SIZE 64
 #define LOOP_ROW_N_NAMES 4
+#define LOOP_ROW_N_ADDRESSES 4
 
 /* What something is called. */
 typedef struct
@@ -54,7 +58,8 @@ typedef struct
 typedef struct
 {
   guint64 id;
-  gint64 key; /* by which the view is sorted */
+  gint64 key;           /* by which the view is sorted */
+  gconstpointer object; /* of which the view has more to tell, as long as the hold lasts */
   const char *kind;
   const char *state;
   LoopRowName names[LOOP_ROW_N_NAMES];
@@ -66,8 +71,9 @@ typedef struct
   guint8 events;
   gboolean flag;
   guint64 numbers[6];
-  struct sockaddr_storage address;
-  guint address_length;
+  struct sockaddr_storage addresses[LOOP_ROW_N_ADDRESSES];
+  guint address_lengths[LOOP_ROW_N_ADDRESSES];
+  guint n_addresses; /* there may be more than are here */
 } LoopRow;
 
 /*

@@ -74,6 +74,8 @@ get_sort_key (const LoopRow *row, const LoopColumn *column)
     case LOOP_COLUMN_WHEN:
     case LOOP_COLUMN_IN:
       return row->when;
+    case LOOP_COLUMN_SINCE:
+      return -row->when;
     case LOOP_COLUMN_FD:
       return row->fd;
     default:

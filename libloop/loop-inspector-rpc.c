@@ -41,22 +41,32 @@ static const char introspection_xml[] =
   "    <method name='" name "'>" in "<arg name='outcome' type='s' direction='out'/>"                                   \
   "<arg name='state' type='a{sv}' direction='out'/></method>"
 #define ID_ARGUMENT "<arg name='id' type='t' direction='in'/>"
-    CONTROL_METHOD ("Cancel", ID_ARGUMENT) CONTROL_METHOD ("CancelWithMessage",
-                                                           ID_ARGUMENT "<arg name='message' type='s' direction='in'/>")
-        CONTROL_METHOD ("CloseServer", ID_ARGUMENT) CONTROL_METHOD ("StartServer", ID_ARGUMENT)
-            CONTROL_METHOD ("CloseTransport", ID_ARGUMENT) CONTROL_METHOD ("AbortTransport", ID_ARGUMENT)
-                CONTROL_METHOD ("KillSubprocess", ID_ARGUMENT)
-                    CONTROL_METHOD ("SignalSubprocess", ID_ARGUMENT "<arg name='signum' type='i' direction='in'/>")
-                        CONTROL_METHOD ("SetDebug", "<arg name='enabled' type='b' direction='in'/>")
-                            CONTROL_METHOD ("SetSlowCallbackDuration", "<arg name='seconds' type='d' direction='in'/>")
-                                CONTROL_METHOD (
-                                    "Stop",
-                                    "") "  </interface>"
-                                        /* What a bus would answer, for clients that take their peer for one. */
-                                        "  <interface name='org.freedesktop.DBus'>"
-                                        "    <method name='Hello'><arg name='name' type='s' direction='out'/></method>"
-                                        "  </interface>"
-                                        "</node>";
+#define ID_METHOD(name) CONTROL_METHOD (name, ID_ARGUMENT)
+    /* clang-format off */
+    ID_METHOD ("Cancel")
+    CONTROL_METHOD ("CancelWithMessage", ID_ARGUMENT "<arg name='message' type='s' direction='in'/>")
+    ID_METHOD ("Close")
+    ID_METHOD ("CloseServer")
+    ID_METHOD ("StartServer")
+    ID_METHOD ("CloseClients")
+    ID_METHOD ("AbortClients")
+    ID_METHOD ("CloseTransport")
+    ID_METHOD ("AbortTransport")
+    ID_METHOD ("PauseReading")
+    ID_METHOD ("ResumeReading")
+    ID_METHOD ("TerminateSubprocess")
+    ID_METHOD ("KillSubprocess")
+    CONTROL_METHOD ("SignalSubprocess", ID_ARGUMENT "<arg name='signum' type='i' direction='in'/>")
+    CONTROL_METHOD ("SetDebug", "<arg name='enabled' type='b' direction='in'/>")
+    CONTROL_METHOD ("SetSlowCallbackDuration", "<arg name='seconds' type='d' direction='in'/>")
+    CONTROL_METHOD ("Stop", "")
+    /* clang-format on */
+    "  </interface>"
+    /* What a bus would answer, for clients that take their peer for one. */
+    "  <interface name='org.freedesktop.DBus'>"
+    "    <method name='Hello'><arg name='name' type='s' direction='out'/></method>"
+    "  </interface>"
+    "</node>";
 
 static GDBusNodeInfo *
 get_node_info (void)
@@ -92,6 +102,7 @@ register_errors (void)
     { LOOP_INSPECTOR_ERROR_ACCESS_DENIED, "org.libloop.Error.AccessDenied" },
     { LOOP_INSPECTOR_ERROR_CLOSED, "org.libloop.Error.Closed" },
     { LOOP_INSPECTOR_ERROR_BUSY, "org.libloop.Error.Busy" },
+    { LOOP_INSPECTOR_ERROR_FAILED, "org.libloop.Error.Failed" },
   };
 
   if (g_once_init_enter (&registered))

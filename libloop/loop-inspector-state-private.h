@@ -31,6 +31,9 @@ typedef struct
   guint64 n_futures;
   guint64 n_tasks;
   guint64 n_jobs;
+  guint64 n_transports;
+  guint64 n_servers;
+  guint64 n_subprocesses;
 } LoopMetricsSnapshot;
 
 G_GNUC_INTERNAL

@@ -6,6 +6,7 @@
 
 #include "loop-executor-job-private.h"
 #include "loop-inspector-page-private.h"
+#include "loop-transport-private.h"
 
 /* What every reply of the inspector tells of its loop, and the metrics. */
 
@@ -91,6 +92,25 @@ add_histogram (GVariantBuilder *builder, const char *name, const LoopHistogram *
     }
 }
 
+/* What has gone over the transports that there are. */
+static void
+add_transports (LoopMetrics *metrics, LoopEventLoop *loop)
+{
+  LOOP_REGISTRY_FOREACH (&loop->registry, LOOP_REGISTRY_TRANSPORTS, node)
+    {
+      LoopTransport *transport = (LoopTransport *) ((char *) node - G_STRUCT_OFFSET (LoopTransport, node));
+      LoopTransportDescription description = { .fd = -1 };
+
+      /* It was counted when it let go of its protocol. */
+      if (transport->protocol == NULL)
+        continue;
+
+      LOOP_TRANSPORT_GET_CLASS (transport)->describe (transport, &description);
+      metrics->n_received += description.n_received;
+      metrics->n_sent += description.n_sent;
+    }
+}
+
 /* Under a hold. */
 void
 loop_metrics_snapshot_take (LoopMetricsSnapshot *self, LoopEventLoop *loop)
@@ -99,6 +119,10 @@ loop_metrics_snapshot_take (LoopMetricsSnapshot *self, LoopEventLoop *loop)
   self->n_futures = loop->registry.lengths[LOOP_REGISTRY_FUTURES];
   self->n_tasks = loop->registry.lengths[LOOP_REGISTRY_TASKS];
   self->n_jobs = loop_executor_count_jobs (loop);
+  self->n_transports = loop->registry.lengths[LOOP_REGISTRY_TRANSPORTS];
+  self->n_servers = loop->registry.lengths[LOOP_REGISTRY_SERVERS];
+  self->n_subprocesses = loop->registry.lengths[LOOP_REGISTRY_SUBPROCESSES];
+  add_transports (&self->metrics, loop);
 }
 
 /* Returns: (transfer floating): the metrics as a dictionary, with seconds for times */
@@ -116,6 +140,12 @@ loop_metrics_snapshot_to_variant (const LoopMetricsSnapshot *self)
   g_variant_builder_add (&builder, "{sv}", "futures", g_variant_new_uint64 (self->n_futures));
   g_variant_builder_add (&builder, "{sv}", "tasks", g_variant_new_uint64 (self->n_tasks));
   g_variant_builder_add (&builder, "{sv}", "jobs", g_variant_new_uint64 (self->n_jobs));
+  g_variant_builder_add (&builder, "{sv}", "transports", g_variant_new_uint64 (self->n_transports));
+  g_variant_builder_add (&builder, "{sv}", "servers", g_variant_new_uint64 (self->n_servers));
+  g_variant_builder_add (&builder, "{sv}", "subprocesses", g_variant_new_uint64 (self->n_subprocesses));
+  g_variant_builder_add (&builder, "{sv}", "accepted", g_variant_new_uint64 (metrics->n_accepted));
+  g_variant_builder_add (&builder, "{sv}", "received", g_variant_new_uint64 (metrics->n_received));
+  g_variant_builder_add (&builder, "{sv}", "sent", g_variant_new_uint64 (metrics->n_sent));
   add_histogram (&builder, "lag", &metrics->lag);
   add_histogram (&builder, "duration", &metrics->duration);
 

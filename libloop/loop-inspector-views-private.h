@@ -17,6 +17,7 @@ typedef enum
   LOOP_INSPECTOR_ERROR_ACCESS_DENIED,
   LOOP_INSPECTOR_ERROR_CLOSED,
   LOOP_INSPECTOR_ERROR_BUSY,
+  LOOP_INSPECTOR_ERROR_FAILED,
 } LoopInspectorError;
 
 G_GNUC_INTERNAL
@@ -39,6 +40,10 @@ G_GNUC_INTERNAL
 GVariant *loop_view_row_to_variant (const LoopView *self, const LoopRow *row, const LoopRowPage *page);
 
 /* Under a hold, and only through loop_view_collect(). */
+G_GNUC_INTERNAL
+void loop_view_complete_transport (LoopRow *row);
+G_GNUC_INTERNAL
+void loop_view_complete_server (LoopRow *row);
 G_GNUC_INTERNAL
 void loop_view_collect_handles (LoopEventLoop *loop, LoopRowPage *page);
 G_GNUC_INTERNAL

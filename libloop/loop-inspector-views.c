@@ -10,7 +10,8 @@ struct _LoopView
 {
   const char *kind;
   void (*collect) (LoopEventLoop *loop, LoopRowPage *page);
-  LoopColumn columns[13]; /* ends with a name of NULL */
+  LoopColumn columns[18];          /* ends with a name of NULL */
+  void (*complete) (LoopRow *row); /* of the rows that are on the page alone, what takes longer; or NULL */
 };
 
 G_DEFINE_QUARK (loop_inspector_error, loop_inspector_error)
@@ -47,23 +48,32 @@ static const LoopView views[] = {
       { "kind", LOOP_COLUMN_KIND },
       { "state", LOOP_COLUMN_STATE },
       { "fd", LOOP_COLUMN_FD },
-      { "peer", LOOP_COLUMN_ADDRESS },
+      { "peer", LOOP_COLUMN_ADDRESS, 0 },
+      { "local", LOOP_COLUMN_ADDRESS, 1 },
       { "protocol", LOOP_COLUMN_NAME },
       { "received", LOOP_COLUMN_NUMBER, 0 },
       { "sent", LOOP_COLUMN_NUMBER, 1 },
       { "buffered", LOOP_COLUMN_NUMBER, 2 },
+      { "low_water", LOOP_COLUMN_NUMBER, 3 },
+      { "high_water", LOOP_COLUMN_NUMBER, 4 },
       { "reading", LOOP_COLUMN_FLAG },
-      { "created", LOOP_COLUMN_CREATED },
-      { "age", LOOP_COLUMN_AGE } } },
+      { "paused", LOOP_COLUMN_PAUSED },
+      { "owner", LOOP_COLUMN_LINK, 5 },
+      { "age", LOOP_COLUMN_SINCE },
+      { "created", LOOP_COLUMN_CREATED } },
+    loop_view_complete_transport },
   { "servers",
     loop_view_collect_servers,
     { { "id", LOOP_COLUMN_ID },
       { "state", LOOP_COLUMN_STATE },
-      { "address", LOOP_COLUMN_ADDRESS },
+      { "address", LOOP_COLUMN_ADDRESSES },
       { "clients", LOOP_COLUMN_NUMBER, 0 },
       { "accepted", LOOP_COLUMN_NUMBER, 1 },
-      { "created", LOOP_COLUMN_CREATED },
-      { "age", LOOP_COLUMN_AGE } } },
+      { "waiting", LOOP_COLUMN_NUMBER, 2 },
+      { "backlog", LOOP_COLUMN_NUMBER, 3 },
+      { "age", LOOP_COLUMN_SINCE },
+      { "created", LOOP_COLUMN_CREATED } },
+    loop_view_complete_server },
   { "futures",
     loop_view_collect_futures,
     { { "id", LOOP_COLUMN_ID },
@@ -144,9 +154,12 @@ static const LoopView views[] = {
     { { "id", LOOP_COLUMN_ID },
       { "pid", LOOP_COLUMN_NUMBER, 0 },
       { "state", LOOP_COLUMN_STATE },
-      { "returncode", LOOP_COLUMN_NAME, 1 },
-      { "pipes", LOOP_COLUMN_NAME, 2 },
-      { "command", LOOP_COLUMN_NAME },
+      { "returncode", LOOP_COLUMN_RETURNCODE, 1 },
+      { "program", LOOP_COLUMN_NAME },
+      { "stdin", LOOP_COLUMN_LINK, 2 },
+      { "stdout", LOOP_COLUMN_LINK, 3 },
+      { "stderr", LOOP_COLUMN_LINK, 4 },
+      { "age", LOOP_COLUMN_SINCE },
       { "created", LOOP_COLUMN_CREATED } } },
   { "signals",
     loop_view_collect_signals,
@@ -190,6 +203,7 @@ is_sortable (const LoopColumn *column)
     case LOOP_COLUMN_ID:
     case LOOP_COLUMN_WHEN:
     case LOOP_COLUMN_IN:
+    case LOOP_COLUMN_SINCE:
     case LOOP_COLUMN_FD:
     case LOOP_COLUMN_NUMBER:
       return TRUE;
@@ -242,6 +256,8 @@ loop_view_collect (const LoopView *self, LoopEventLoop *loop, LoopRowPage *page)
   page->greatest_id = 0;
   page->now = loop_clock_now ();
   self->collect (loop, page);
+  for (guint i = 0; self->complete != NULL && i < page->n_rows; i++)
+    self->complete (&page->rows[i]);
   if (page->last_id == 0)
     page->last_id = page->greatest_id;
 }

@@ -25,6 +25,9 @@ struct _LoopMetrics
   guint64 callbacks;
   gint64 busy_ns;
   gint64 poll_ns;
+  guint64 n_accepted;
+  guint64 n_received; /* bytes, by transports that are gone; those that there are have counters of their own */
+  guint64 n_sent;
   LoopHistogram lag;
   LoopHistogram duration;
 };

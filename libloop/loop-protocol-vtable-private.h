@@ -33,5 +33,7 @@ gpointer loop_vtable_protocol_new (GType type,
                                    const LoopProtocolVTable *vtable,
                                    gpointer user_data,
                                    GDestroyNotify notify);
+G_GNUC_INTERNAL
+gpointer loop_vtable_protocol_get_function (GObject *protocol);
 
 G_END_DECLS

@@ -112,6 +112,19 @@ loop_vtable_protocol_new (GType type, const LoopProtocolVTable *vtable, gpointer
   return self;
 }
 
+gpointer
+loop_vtable_protocol_get_function (GObject *protocol)
+{
+  const LoopProtocolVTable *vtable;
+
+  if (!g_type_is_a (G_OBJECT_TYPE (protocol), LOOP_TYPE_VTABLE_PROTOCOL))
+    return NULL;
+
+  vtable = ((LoopVtableProtocol *) protocol)->vtable;
+
+  return vtable->data_received != NULL ? (gpointer) vtable->data_received : (gpointer) vtable->connection_made;
+}
+
 /**
  * loop_protocol_new: (skip)
  * @vtable: the functions, which have to stay valid: a static structure

@@ -22,6 +22,7 @@ struct _LoopServer
   GDestroyNotify factory_notify;
   guint n_in_factory;
   guint64 n_accepted;
+  gint64 made;
   int backlog;
   guint16 port; /* of the first socket */
   gboolean is_serving;

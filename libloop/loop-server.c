@@ -124,6 +124,7 @@ loop_server_new (LoopEventLoop *loop,
   self->listeners = g_ptr_array_new ();
 
   loop_event_loop_enter (loop);
+  self->made = loop_clock_now ();
   loop_registry_add (&loop->registry, LOOP_REGISTRY_SERVERS, &self->node, loop_event_loop_next_id (loop));
   loop_event_loop_leave (loop);
   loop_event_loop_trace (loop, self->node.id);
@@ -206,7 +207,9 @@ loop_server_serve_connection (LoopServer *self,
 
   loop_event_loop_enter (self->loop);
   g_hash_table_add (self->clients, transport);
+  transport->parent_instance.owner_id = self->node.id;
   self->n_accepted++;
+  self->loop->metrics.n_accepted++;
   loop_event_loop_leave (self->loop);
 
   loop_socket_transport_start (transport, NULL, client_lost, self);

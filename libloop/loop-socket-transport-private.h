@@ -59,13 +59,13 @@ struct _LoopSocketTransport
   guint8 is_read_paused;
   guint8 is_closing;
 
-  /* These, as is_closing, an inspector shows: loop_socket_transport_set_shown(). */
+  /* These, as the two above, an inspector shows: loop_socket_transport_set_shown(). */
   guint8 is_connected; /* connection_made was called */
   guint8 is_eof_due;
+  guint8 is_write_paused;
 
   guint is_lost : 1;          /* connection_lost is due or was called */
   guint is_read_finished : 1; /* the peer sent its end of file */
-  guint is_write_paused : 1;
   guint is_loop_ref_held : 1;
   guint has_warned : 1;
   guint is_socket_broken : 1; /* and only there to close the descriptor */

@@ -229,7 +229,7 @@ loop_socket_transport_pause_reading (LoopTransport *transport)
   if (self->is_read_paused || self->is_closing)
     return;
 
-  self->is_read_paused = TRUE;
+  loop_socket_transport_set_shown (self, &self->is_read_paused, TRUE);
   loop_socket_transport_stop_reading (self);
 }
 
@@ -241,7 +241,7 @@ loop_socket_transport_resume_reading (LoopTransport *transport)
   if (!self->is_read_paused || self->is_closing)
     return;
 
-  self->is_read_paused = FALSE;
+  loop_socket_transport_set_shown (self, &self->is_read_paused, FALSE);
   loop_socket_transport_start_reading (self);
 }
 

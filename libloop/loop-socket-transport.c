@@ -83,7 +83,7 @@ let_go (LoopSocketTransport *self)
   loop_write_buffer_clear (&self->buffer);
 
   loop_event_loop_enter (loop);
-  protocol = g_steal_pointer (&self->parent_instance.protocol);
+  protocol = loop_transport_retire (LOOP_TRANSPORT (self));
   self->iface = NULL;
   self->buffered_iface = NULL;
   loop_event_loop_leave (loop);
@@ -342,7 +342,11 @@ loop_socket_transport_describe (LoopTransport *transport, LoopTransportDescripti
   description->n_received = __atomic_load_n (&self->n_received, __ATOMIC_RELAXED);
   description->n_sent = __atomic_load_n (&self->n_sent, __ATOMIC_RELAXED);
   description->write_buffer_size = loop_write_buffer_get_size (&self->buffer);
+  description->low_water = self->low_water;
+  description->high_water = self->high_water;
   description->is_reading = (self->watch.wanted & LOOP_INTEREST_READ) != 0;
+  description->is_read_paused = self->is_read_paused;
+  description->is_write_paused = self->is_write_paused;
   description->peer = self->peer;
   description->peer_length = self->peer_length;
 }

@@ -27,7 +27,8 @@ struct _LoopSubprocessTransport
   LoopCloseHook hook;
   LoopWatch watch; /* of the child */
   LoopChild child;
-  char *command;
+  gint64 made;
+  char *program;      /* the last part of its name, without arguments: these may be secrets */
   LoopFuture *waiter; /* is fulfilled once connection_made was called */
   LoopSubprocessPipe *pipes[LOOP_SUBPROCESS_N_PIPES];
   int returncode;

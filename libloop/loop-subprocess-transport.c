@@ -162,7 +162,7 @@ loop_closed (LoopCloseHook *hook)
       g_autofree char *origin = loop_traceback_get_origin (self->node.id);
 
       g_warning ("The event loop was closed with the transport of process %d still open: “%s”%s%s",
-                 (int) self->child.pid, self->command, origin != NULL ? ", created at " : "",
+                 (int) self->child.pid, self->program, origin != NULL ? ", created at " : "",
                  origin != NULL ? origin : "");
     }
 
@@ -215,7 +215,7 @@ loop_subprocess_transport_finalize (GObject *object)
 
   g_assert (self->child.fd < 0 && self->waiter == NULL);
 
-  g_free (self->command);
+  g_free (self->program);
   g_clear_pointer (&self->loop, loop_event_loop_unref_anywhere);
 
   G_OBJECT_CLASS (loop_subprocess_transport_parent_class)->finalize (object);
@@ -332,7 +332,13 @@ attach (LoopSubprocessTransport *self, int ours[3], GError **error)
 
   loop_fd_watcher_evict (loop, self->child.fd);
   loop_event_loop_enter (loop);
+  self->made = loop_clock_now ();
   loop_registry_add (&loop->registry, LOOP_REGISTRY_SUBPROCESSES, &self->node, loop_event_loop_next_id (loop));
+  for (int i = 0; i < LOOP_SUBPROCESS_N_PIPES; i++)
+    {
+      if (self->pipes[i] != NULL)
+        self->pipes[i]->transport->parent_instance.parent_instance.owner_id = self->node.id;
+    }
   loop_watch_init (&self->watch, &child_watch_class, self->node.id);
   is_watched = loop_poller_add (&loop->poller, &self->watch, self->child.fd, LOOP_INTEREST_NONE, error);
   loop_event_loop_leave (loop);
@@ -376,7 +382,7 @@ loop_subprocess_transport_new (LoopEventLoop *loop,
   self->loop = g_object_ref (loop);
   self->protocol = g_object_ref (protocol);
   self->iface = LOOP_SUBPROCESS_PROTOCOL_GET_IFACE (protocol);
-  self->command = g_strjoinv (" ", (char **) argv);
+  self->program = g_path_get_basename (argv[0]);
 
   success = spawn (self, argv, options, ours, error);
   if (success && !attach (self, ours, error))

@@ -16,8 +16,11 @@ typedef struct
   guint64 n_received;
   guint64 n_sent;
   gsize write_buffer_size;
+  gsize low_water;
+  gsize high_water;
   gboolean is_reading;
-  const gpointer *protocol_class; /* its name is that of its GType */
+  gboolean is_read_paused;
+  gboolean is_write_paused; /* the protocol was told to pause */
   const struct sockaddr *peer;
   guint peer_length;
 } LoopTransportDescription;
@@ -29,6 +32,8 @@ struct _LoopTransport
   LoopEventLoop *loop;
   LoopRegistryNode node;
   GObject *protocol;
+  guint64 owner_id; /* of the server or subprocess that it comes from, or 0 */
+  gint64 made;
 };
 
 struct _LoopTransportClass
@@ -64,6 +69,8 @@ G_GNUC_INTERNAL
 void loop_transport_set_up (LoopTransport *self, LoopEventLoop *loop, GObject *protocol);
 G_GNUC_INTERNAL
 void loop_transport_register (LoopTransport *self);
+G_GNUC_INTERNAL
+GObject *loop_transport_retire (LoopTransport *self);
 G_GNUC_INTERNAL
 gboolean loop_transport_is_ending (LoopTransport *self);
 

@@ -157,6 +157,7 @@ loop_transport_register (LoopTransport *self)
 {
   LoopEventLoop *loop = self->loop;
 
+  self->made = loop_clock_now ();
   loop_registry_add (&loop->registry, LOOP_REGISTRY_TRANSPORTS, &self->node, loop_event_loop_next_id (loop));
 }
 
@@ -167,6 +168,26 @@ loop_transport_is_ending (LoopTransport *self)
   LoopTransportClass *klass = LOOP_TRANSPORT_GET_CLASS (self);
 
   return klass->is_closing (self) || (klass->has_failed != NULL && klass->has_failed (self));
+}
+
+/*
+ * For the end of a transport, inside the guard: the loop's metrics keep what it has moved.
+ *
+ * Returns: (transfer full) (nullable): its protocol, to be let go of outside of the guard
+ */
+GObject *
+loop_transport_retire (LoopTransport *self)
+{
+  LoopTransportDescription description = { .fd = -1 };
+
+  if (self->protocol == NULL)
+    return NULL;
+
+  LOOP_TRANSPORT_GET_CLASS (self)->describe (self, &description);
+  self->loop->metrics.n_received += description.n_received;
+  self->loop->metrics.n_sent += description.n_sent;
+
+  return g_steal_pointer (&self->protocol);
 }
 
 /**

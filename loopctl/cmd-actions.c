@@ -5,9 +5,10 @@
 #include "commands.h"
 #include "error.h"
 #include "outcome.h"
+#include "signals.h"
 #include "words.h"
 
-/* cancel, close_server, start_serving, close, abort, kill, send_signal and stop. */
+/* What is done to one object, by its id, and stop. */
 
 static const char *
 get_method (const char *command)
@@ -17,8 +18,16 @@ get_method (const char *command)
     const char *command;
     const char *method;
   } methods[] = {
-    { "close_server", "CloseServer" }, { "start_serving", "StartServer" }, { "close", "CloseTransport" },
-    { "abort", "AbortTransport" },     { "kill", "KillSubprocess" },
+    { "close", "Close" },
+    { "abort", "AbortTransport" },
+    { "pause_reading", "PauseReading" },
+    { "resume_reading", "ResumeReading" },
+    { "close_server", "CloseServer" },
+    { "start_serving", "StartServer" },
+    { "close_clients", "CloseClients" },
+    { "abort_clients", "AbortClients" },
+    { "terminate", "TerminateSubprocess" },
+    { "kill", "KillSubprocess" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (methods); i++)
@@ -57,13 +66,16 @@ ctl_run_cancel (CtlSession *session, const CtlCommand *command, CtlArguments *ar
 gboolean
 ctl_run_send_signal (CtlSession *session, const CtlCommand *command, CtlArguments *arguments, GError **error)
 {
+  g_autoptr (GError) local_error = NULL;
   guint64 id;
-  guint64 signum;
+  int signum;
 
-  return ctl_words_parse_id (ctl_arguments_get (arguments, 0), &id, error) &&
-         ctl_words_parse_id (ctl_arguments_get (arguments, 1), &signum, error) &&
-         ctl_outcome_call (session, "SignalSubprocess", g_variant_new ("(ti)", id, (gint32) MIN (signum, G_MAXINT32)),
-                           error);
+  if (!ctl_words_parse_id (ctl_arguments_get (arguments, 0), &id, error))
+    return FALSE;
+  if (!ctl_signal_parse (ctl_arguments_get (arguments, 1), &signum, &local_error))
+    return ctl_usage_error (error, "%s", local_error->message);
+
+  return ctl_outcome_call (session, "SignalSubprocess", g_variant_new ("(ti)", id, signum), error);
 }
 
 /* When the loop stops the program may end, and be gone before it has answered. */

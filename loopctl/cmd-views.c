@@ -14,9 +14,11 @@
 const char *const ctl_columns_handles[] = { "id", "kind", "state", "seconds", "name", "created", "age", NULL };
 const char *const ctl_columns_timers[] = { "id", "when", "in", "name", "created", "age", NULL };
 const char *const ctl_columns_watches[] = { "id", "fd", "events", "kind", "name", "created", "age", NULL };
-const char *const ctl_columns_transports[] = { "id",   "kind",     "state",   "fd",      "peer", "protocol", "received",
-                                               "sent", "buffered", "reading", "created", "age",  NULL };
-const char *const ctl_columns_servers[] = { "id", "state", "address", "clients", "accepted", "created", "age", NULL };
+const char *const ctl_columns_transports[] = { "id",   "kind",     "state",     "paused",     "peer",    "received",
+                                               "sent", "buffered", "owner",     "protocol",   "local",   "age",
+                                               "fd",   "reading",  "low_water", "high_water", "created", NULL };
+const char *const ctl_columns_servers[] = { "id",      "state",   "address", "clients", "accepted",
+                                            "waiting", "backlog", "age",     "created", NULL };
 const char *const ctl_columns_futures[] = { "id",           "state",     "name",    "callbacks", "waiters", "waiter",
                                             "cancelled_by", "canceller", "created", "age",       NULL };
 const char *const ctl_columns_tasks[] = { "id",      "state",      "seconds",      "name",      "coroutine",  "awaits",
@@ -30,7 +32,8 @@ const char *const ctl_columns_jobs[] = { "id", "state", "executor", "awaited", "
 const char *const ctl_columns_lookups[] = {
   "id", "kind", "state", "awaited", "host", "service", "age", "created", NULL
 };
-const char *const ctl_columns_subprocesses[] = { "id", "pid", "state", "returncode", "pipes", "command", NULL };
+const char *const ctl_columns_subprocesses[] = { "id",     "pid",    "state", "returncode", "program", "stdin",
+                                                 "stdout", "stderr", "age",   "created",    NULL };
 const char *const ctl_columns_signals[] = { "id", "signal", "number", "pending", "caught", "callback", NULL };
 
 static GVariant *

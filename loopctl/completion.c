@@ -72,7 +72,7 @@ propose_rows (Completer *self, GVariant *rows)
 
   for (gsize i = 0; i < n; i++)
     {
-      static const char *const hints[] = { "name", "peer", "address", "state" };
+      static const char *const hints[] = { "name", "program", "peer", "address", "kind", "state" };
       g_autoptr (GVariant) row = g_variant_get_child_value (rows, i);
       g_autofree char *id = g_strdup_printf ("%" G_GUINT64_FORMAT, ctl_value_get_id (row, "id"));
       const char *hint = NULL;
@@ -94,8 +94,9 @@ typedef struct
 static const char *const cancellable_handles[] = { "ready", "incoming", NULL };
 static const char *const pending[] = { "pending", NULL };
 static const char *const pending_tasks[] = { "running", "ready", "waiting", "cancelling", NULL };
-static const char *const open_servers[] = { "serving", "idle", NULL };
+static const char *const open_servers[] = { "serving", "throttled", "idle", NULL };
 static const char *const idle[] = { "idle", NULL };
+static const char *const running[] = { "running", NULL };
 
 static const Proposal proposals[] = {
   { CTL_COMPLETE_CALL, "handles", cancellable_handles },
@@ -106,7 +107,12 @@ static const Proposal proposals[] = {
   { CTL_COMPLETE_PENDING_TASK, "tasks", pending_tasks },
   { CTL_COMPLETE_SERVER, "servers", open_servers },
   { CTL_COMPLETE_IDLE_SERVER, "servers", idle },
+  { CTL_COMPLETE_ANY_SERVER, "servers", NULL },
   { CTL_COMPLETE_TRANSPORT, "transports", NULL },
+  { CTL_COMPLETE_SUBPROCESS, "subprocesses", running },
+  { CTL_COMPLETE_CLOSABLE, "transports", NULL },
+  { CTL_COMPLETE_CLOSABLE, "servers", open_servers },
+  { CTL_COMPLETE_CLOSABLE, "subprocesses", running },
 };
 
 /* The newest ones. Returns: (nullable): NULL of a target that does not answer soon */
@@ -218,13 +224,17 @@ propose_kind (Completer *self, CtlComplete kind)
     case CTL_COMPLETE_PENDING_TASK:
     case CTL_COMPLETE_SERVER:
     case CTL_COMPLETE_IDLE_SERVER:
+    case CTL_COMPLETE_ANY_SERVER:
     case CTL_COMPLETE_TRANSPORT:
+    case CTL_COMPLETE_SUBPROCESS:
+    case CTL_COMPLETE_CLOSABLE:
     case CTL_COMPLETE_LOOP:
     case CTL_COMPLETE_HANDLED_SIGNAL:
       propose_live (self, kind);
       return;
     case CTL_COMPLETE_SIGNAL:
-      ctl_signal_foreach_name (propose_signal, self);
+    case CTL_COMPLETE_CATCHABLE_SIGNAL:
+      ctl_signal_foreach_name (kind == CTL_COMPLETE_CATCHABLE_SIGNAL, propose_signal, self);
       return;
     case CTL_COMPLETE_ON_OFF:
       propose_words (self, on_off);
@@ -250,7 +260,8 @@ is_sortable (const char *column)
                                         "address",   "reading", "seconds",  "waiter",     "cancelled_by", "canceller",
                                         "coroutine", "awaits",  "awaited",  "stack_used", "stack_size",   "function",
                                         "executor",  "signal",  "callback", "created",    "pid",          "job",
-                                        "age",       NULL };
+                                        "local",     "paused",  "owner",    "program",    "returncode",   "stdin",
+                                        "stdout",    "stderr",  NULL };
 
   return !g_strv_contains (others, column);
 }

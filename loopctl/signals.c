@@ -95,15 +95,15 @@ ctl_signal_parse (const char *text, int *signum, GError **error)
   return FALSE;
 }
 
-/* Of all that can be caught; of the real-time ones, the first. */
+/* Of all, or those that can be caught; of the real-time ones, the first. */
 void
-ctl_signal_foreach_name (CtlSignalFunc function, gpointer user_data)
+ctl_signal_foreach_name (gboolean can_be_caught, CtlSignalFunc function, gpointer user_data)
 {
   for (int signum = 1; signum < NSIG; signum++)
     {
       g_autofree char *name = ctl_signal_get_name (signum);
 
-      if (sigabbrev_np (signum) != NULL && signum != SIGKILL && signum != SIGSTOP)
+      if (sigabbrev_np (signum) != NULL && (!can_be_caught || (signum != SIGKILL && signum != SIGSTOP)))
         function (name, user_data);
     }
 

@@ -6,6 +6,7 @@
  * "error ...". It ends at the end of its input.
  */
 
+#include "target-network.h"
 #include "target-tasks.h"
 
 #include <math.h>
@@ -67,12 +68,6 @@ spin (gpointer user_data)
 
   seconds = (double) (g_get_monotonic_time () - begin) / G_USEC_PER_SEC;
   g_array_append_val (spins, seconds);
-}
-
-static double
-number (char **arguments, guint index, double otherwise)
-{
-  return g_strv_length (arguments) > index ? g_ascii_strtod (arguments[index], NULL) : otherwise;
 }
 
 static char *
@@ -255,53 +250,6 @@ command_metrics (LoopEventLoop *loop, char **arguments)
                           loop_event_loop_time (loop));
 }
 
-static void
-data_received (LoopTransport *transport, const guint8 *data, gsize length, gpointer user_data)
-{
-  loop_transport_write (transport, data, length);
-}
-
-static GObject *
-new_echo (gpointer user_data)
-{
-  static const LoopProtocolVTable echo = { .data_received = data_received };
-
-  return G_OBJECT (loop_protocol_new (&echo, NULL, NULL));
-}
-
-static void
-server_made (LoopFuture *future, gpointer user_data)
-{
-  g_auto (GValue) value = G_VALUE_INIT;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GPtrArray) sockets = NULL;
-  g_autoptr (GSocketAddress) address = NULL;
-
-  if (!loop_future_result (future, &value, &error))
-    g_error ("%s", error->message);
-
-  sockets = loop_server_get_sockets (g_value_get_object (&value));
-  address = g_socket_get_local_address (g_ptr_array_index (sockets, 0), NULL);
-  printf ("ok %u %" G_GUINT64_FORMAT "\n", g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address)),
-          loop_server_get_id (g_value_get_object (&value)));
-  fflush (stdout);
-  g_object_ref (g_value_get_object (&value));
-}
-
-static char *
-command_serve (LoopEventLoop *loop, char **arguments)
-{
-  static const char *const hosts[] = { "127.0.0.1", NULL };
-  g_autoptr (LoopServerOptions) options = loop_server_options_new ();
-  g_autoptr (LoopFuture) future = NULL;
-
-  loop_server_options_set_start_serving (options, number (arguments, 1, 1) != 0);
-  future = loop_event_loop_create_server (loop, hosts, 0, options, new_echo, NULL, NULL);
-  loop_future_add_done_callback (future, server_made, NULL, NULL);
-
-  return NULL;
-}
-
 static char *
 command_close (LoopEventLoop *loop, char **arguments)
 {
@@ -315,21 +263,39 @@ static const struct
   Command command;
   gboolean answers_itself;
 } loop_commands[] = {
-  { "timers", command_timers, FALSE },       { "never", command_never, FALSE },
-  { "name", command_name, FALSE },           { "churn", command_churn, FALSE },
-  { "load", command_load, FALSE },           { "block", command_block, FALSE },
-  { "spin", command_spin, FALSE },           { "spins", command_spins, FALSE },
-  { "soon", command_soon, FALSE },           { "future", command_future, FALSE },
-  { "watch", command_watch, FALSE },         { "debug", command_debug, FALSE },
-  { "serve", command_serve, TRUE },          { "close", command_close, FALSE },
-  { "metrics", command_metrics, FALSE },     { "graph", command_graph, FALSE },
-  { "group", command_group, FALSE },         { "cycle", command_cycle, FALSE },
-  { "fibers", command_fibers, FALSE },       { "wake", command_wake, FALSE },
-  { "deep", command_deep, FALSE },           { "busy", command_busy, FALSE },
-  { "rename", command_rename, FALSE },       { "stubborn", command_stubborn, FALSE },
-  { "wait_for", command_wait_for, FALSE },   { "jobs", command_jobs, FALSE },
-  { "lookups", command_lookups, FALSE },     { "signal", command_signal, FALSE },
-  { "processes", command_processes, FALSE }, { "churn_tasks", command_churn_tasks, FALSE },
+  { "timers", command_timers, FALSE },
+  { "never", command_never, FALSE },
+  { "name", command_name, FALSE },
+  { "churn", command_churn, FALSE },
+  { "load", command_load, FALSE },
+  { "block", command_block, FALSE },
+  { "spin", command_spin, FALSE },
+  { "spins", command_spins, FALSE },
+  { "soon", command_soon, FALSE },
+  { "future", command_future, FALSE },
+  { "watch", command_watch, FALSE },
+  { "debug", command_debug, FALSE },
+  { "serve", command_serve, TRUE },
+  { "write", command_write, FALSE },
+  { "limits", command_limits, FALSE },
+  { "spawn", command_spawn, TRUE },
+  { "close", command_close, FALSE },
+  { "metrics", command_metrics, FALSE },
+  { "graph", command_graph, FALSE },
+  { "group", command_group, FALSE },
+  { "cycle", command_cycle, FALSE },
+  { "fibers", command_fibers, FALSE },
+  { "wake", command_wake, FALSE },
+  { "deep", command_deep, FALSE },
+  { "busy", command_busy, FALSE },
+  { "rename", command_rename, FALSE },
+  { "stubborn", command_stubborn, FALSE },
+  { "wait_for", command_wait_for, FALSE },
+  { "jobs", command_jobs, FALSE },
+  { "lookups", command_lookups, FALSE },
+  { "signal", command_signal, FALSE },
+  { "processes", command_processes, FALSE },
+  { "churn_tasks", command_churn_tasks, FALSE },
 };
 
 static void

@@ -16,15 +16,18 @@ COLUMNS = {
     "handles": {"id": "t", "kind": "s", "state": "s", "name": "s"},
     "timers": {"id": "t", "name": "s", "when": "d", "in": "d"},
     "watches": {"id": "t", "fd": "i", "events": "s", "kind": "s", "name": "s"},
-    "transports": {"id": "t", "kind": "s", "state": "s", "fd": "i", "peer": "s", "protocol": "s", "received": "t",
-                   "sent": "t", "buffered": "t", "reading": "b"},
-    "servers": {"id": "t", "state": "s", "address": "s", "clients": "t", "accepted": "t"},
+    "transports": {"id": "t", "kind": "s", "state": "s", "fd": "i", "peer": "s", "local": "s", "protocol": "s",
+                   "received": "t", "sent": "t", "buffered": "t", "low_water": "t", "high_water": "t", "reading": "b",
+                   "owner": "t", "age": "d"},
+    "servers": {"id": "t", "state": "s", "address": "s", "clients": "t", "accepted": "t", "waiting": "t", "backlog": "t",
+                "age": "d"},
     "futures": {"id": "t", "name": "s", "state": "s", "callbacks": "t", "waiters": "t"},
 }
 STATE = {"id": "t", "state": "s", "debug": "b", "slow_callback_duration": "d"}
 CURRENT = {"handle": "t", "name": "s", "kind": "s", "seconds": "d"}
 SORTABLE = {"handles": ["id"], "timers": ["id", "when", "in"], "watches": ["id", "fd"],
-            "transports": ["id", "fd", "received", "sent", "buffered"], "servers": ["id", "clients", "accepted"],
+            "transports": ["id", "fd", "received", "sent", "buffered", "low_water", "high_water", "age"],
+            "servers": ["id", "clients", "accepted", "waiting", "backlog", "age"],
             "futures": ["id", "callbacks", "waiters"]}
 
 
@@ -110,7 +113,8 @@ class TestViews(peer.TestCase):
     def test_metrics_types(self):
         reply = self.reply("GetMetrics")
         self.assertEqual(types(reply.get_child_value(0)), {
-            "iterations": "t", "callbacks": "t", "futures": "t", "tasks": "t", "jobs": "t", "busy": "d", "poll": "d",
+            "iterations": "t", "callbacks": "t", "futures": "t", "tasks": "t", "jobs": "t", "transports": "t",
+            "servers": "t", "subprocesses": "t", "accepted": "t", "received": "t", "sent": "t", "busy": "d", "poll": "d",
             **{f"{name}_{quantile}": "d" for name in ("lag", "duration") for quantile in ("p50", "p90", "p99", "max")}})
         self.assertEqual(types(reply.get_child_value(1)), STATE)
 
@@ -214,6 +218,8 @@ class TestViews(peer.TestCase):
         # What is left of a time depends on when the page was read.
         if column == "in":
             values = [row.get("when", float("inf")) for row in rows]
+        elif column == "age":
+            values = [-row["id"] for row in rows]
         self.assertEqual(values, sorted(values, reverse=sort.startswith("-")))
 
     def test_sorts(self):

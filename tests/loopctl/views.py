@@ -11,9 +11,9 @@ COLUMNS = {
     "handles": ["id", "kind", "state", "seconds", "name", "created", "age"],
     "timers": ["id", "when", "in", "name", "created", "age"],
     "watches": ["id", "fd", "events", "kind", "name", "created", "age"],
-    "transports": ["id", "kind", "state", "fd", "peer", "protocol", "received", "sent", "buffered", "reading",
-                   "created", "age"],
-    "servers": ["id", "state", "address", "clients", "accepted", "created", "age"],
+    "transports": ["id", "kind", "state", "paused", "peer", "received", "sent", "buffered", "owner", "protocol", "local",
+                   "age", "fd", "reading", "low_water", "high_water", "created"],
+    "servers": ["id", "state", "address", "clients", "accepted", "waiting", "backlog", "age", "created"],
     "futures": ["id", "state", "name", "callbacks", "waiters", "waiter", "cancelled_by", "canceller",
                 "created", "age"],
     "tasks": ["id", "state", "seconds", "name", "coroutine", "awaits", "awaited", "cancelling", "cancelled_by", "canceller",
@@ -23,11 +23,12 @@ COLUMNS = {
     "workers": ["id", "executor", "pid", "state", "job", "seconds"],
     "jobs": ["id", "state", "executor", "awaited", "function", "created", "age"],
     "lookups": ["id", "kind", "state", "awaited", "host", "service", "age", "created"],
-    "subprocesses": ["id", "pid", "state", "returncode", "pipes", "command"],
+    "subprocesses": ["id", "pid", "state", "returncode", "program", "stdin", "stdout", "stderr", "age", "created"],
     "signals": ["id", "signal", "number", "pending", "caught", "callback"],
 }
 # What a row has only when there is something to say.
-OPTIONAL = {"seconds", "waiter", "cancelled_by", "canceller", "awaits", "awaited", "stack_used", "created", "age", "job", "pid"}
+OPTIONAL = {"seconds", "waiter", "cancelled_by", "canceller", "awaits", "awaited", "stack_used", "created", "age", "job", "pid",
+            "paused", "returncode", "stdin", "stdout", "stderr"}
 
 
 class TestViews(program.TestCase):

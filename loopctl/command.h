@@ -28,7 +28,8 @@ typedef enum
   CTL_COMPLETE_ANY_SERVER,
   CTL_COMPLETE_TRANSPORT,
   CTL_COMPLETE_SUBPROCESS, /* that runs */
-  CTL_COMPLETE_CLOSABLE,   /* transports, servers and subprocesses */
+  CTL_COMPLETE_WRITABLE,   /* transports and subprocesses */
+  CTL_COMPLETE_CLOSABLE,   /* these and servers */
   CTL_COMPLETE_LOOP,
   CTL_COMPLETE_ON_OFF,
   CTL_COMPLETE_ACTION,

@@ -23,10 +23,9 @@ const CtlCommand ctl_commands[] = {
       .name = "host",
       .synopsis = "[OPTION…]",
       .summary = N_ ("run a loop as a service, with its shell attached"),
-      .help =
-          N_ ("The loop serves TCP echo on 127.0.0.1 and a port that is printed, and takes the commands call_soon, "
-              "call_later, call_at, create_task, run_in_executor, run_in_process, add_signal_handler, "
-              "remove_signal_handler, create_server and create_connection. “loopctl host --help” shows the options."),
+      .help = N_ (
+          "The loop serves TCP echo on 127.0.0.1 and a port that is printed, and takes commands that no other process "
+          "does: “help” lists them. “loopctl host --help” shows the options."),
       .flags = CTL_COMMAND_NO_TARGET | CTL_COMMAND_NO_SHELL,
       .max_words = MANY,
   },
@@ -421,26 +420,71 @@ const CtlCommand ctl_commands[] = {
   },
   {
       .name = "create_server",
-      .synopsis = "HOST PORT SERVICE",
+      .synopsis = "HOST PORT [SERVICE]",
       .summary = N_ ("serve TCP"),
-      .help = N_ ("Services: “echo” sends back what it receives, “discard” drops it. Port 0 takes any free one; the "
-                  "host \"\" is all interfaces."),
+      .help = N_ (
+          "Services: “echo”, which is meant if none is given, sends back what it receives; “print” prints it; “discard” drops it. Port 0 takes any free one; the host \"\" is all interfaces."),
       .flags = CTL_COMMAND_HOST,
-      .min_words = 3,
+      .min_words = 2,
       .max_words = 3,
       .complete = { CTL_COMPLETE_NOTHING, CTL_COMPLETE_NOTHING, CTL_COMPLETE_SERVICE },
       .run = ctl_run_create_server,
   },
   {
       .name = "create_connection",
-      .synopsis = "HOST PORT SERVICE",
+      .synopsis = "HOST PORT [SERVICE]",
       .summary = N_ ("open a TCP connection"),
-      .help = N_ ("The services are those of create_server."),
+      .help =
+          N_ ("The services are those of create_server. If none is given, what is received is printed; “write” sends."),
       .flags = CTL_COMMAND_HOST,
-      .min_words = 3,
+      .min_words = 2,
       .max_words = 3,
       .complete = { CTL_COMPLETE_NOTHING, CTL_COMPLETE_NOTHING, CTL_COMPLETE_SERVICE },
       .run = ctl_run_create_connection,
+  },
+  {
+      .name = "write",
+      .synopsis = "ID TEXT…",
+      .summary = N_ ("write to a connection, or to a process"),
+      .help = N_ (
+          "Escapes in a quoted text are as in C: write 17 \"GET / HTTP/1.0\\r\\n\\r\\n\", say. No end of line is added. ID is that of a transport, or of a subprocess, whose standard input it goes to."),
+      .flags = CTL_COMMAND_HOST | CTL_COMMAND_VERBATIM,
+      .min_words = 2,
+      .max_words = MANY,
+      .complete = { CTL_COMPLETE_WRITABLE },
+      .run = ctl_run_write,
+  },
+  {
+      .name = "write_eof",
+      .synopsis = "ID",
+      .summary = N_ ("tell a connection, or a process, that no more is written"),
+      .help = N_ ("What the other side still sends is received."),
+      .flags = CTL_COMMAND_HOST,
+      .min_words = 1,
+      .max_words = 1,
+      .complete = { CTL_COMPLETE_WRITABLE },
+      .run = ctl_run_write_eof,
+  },
+  {
+      .name = "subprocess_exec",
+      .synopsis = "PROGRAM [ARG…]",
+      .summary = N_ ("run a program"),
+      .help = N_ (
+          "What it writes is printed, and how it ends. “write” gives it input, “write_eof” ends that, and “kill” the program."),
+      .flags = CTL_COMMAND_HOST | CTL_COMMAND_VERBATIM,
+      .min_words = 1,
+      .max_words = MANY,
+      .run = ctl_run_subprocess_exec,
+  },
+  {
+      .name = "subprocess_shell",
+      .synopsis = "COMMAND…",
+      .summary = N_ ("have /bin/sh run a command"),
+      .help = N_ ("Put it in quotes if there is a semicolon or a quote in it. The rest is as with subprocess_exec."),
+      .flags = CTL_COMMAND_HOST | CTL_COMMAND_VERBATIM,
+      .min_words = 1,
+      .max_words = MANY,
+      .run = ctl_run_subprocess_shell,
   },
   {
       .name = "watch",

@@ -110,6 +110,8 @@ static const Proposal proposals[] = {
   { CTL_COMPLETE_ANY_SERVER, "servers", NULL },
   { CTL_COMPLETE_TRANSPORT, "transports", NULL },
   { CTL_COMPLETE_SUBPROCESS, "subprocesses", running },
+  { CTL_COMPLETE_WRITABLE, "transports", NULL },
+  { CTL_COMPLETE_WRITABLE, "subprocesses", running },
   { CTL_COMPLETE_CLOSABLE, "transports", NULL },
   { CTL_COMPLETE_CLOSABLE, "servers", open_servers },
   { CTL_COMPLETE_CLOSABLE, "subprocesses", running },
@@ -210,7 +212,7 @@ propose_kind (Completer *self, CtlComplete kind)
   static const char *const on_off[] = { "on", "off", NULL };
   static const char *const actions[] = { "echo", "sleep", "stop", NULL };
   static const char *const task_actions[] = { "sleep", "wait", NULL };
-  static const char *const services[] = { "echo", "discard", NULL };
+  static const char *const services[] = { "echo", "discard", "print", NULL };
 
   switch (kind)
     {
@@ -227,6 +229,7 @@ propose_kind (Completer *self, CtlComplete kind)
     case CTL_COMPLETE_ANY_SERVER:
     case CTL_COMPLETE_TRANSPORT:
     case CTL_COMPLETE_SUBPROCESS:
+    case CTL_COMPLETE_WRITABLE:
     case CTL_COMPLETE_CLOSABLE:
     case CTL_COMPLETE_LOOP:
     case CTL_COMPLETE_HANDLED_SIGNAL:

@@ -4,8 +4,6 @@
 
 #include "host.h"
 
-#include <unistd.h>
-
 /* The host's loop, on a thread of its own, and what the main thread asks of it. */
 
 static gboolean
@@ -113,7 +111,7 @@ serve (gpointer user_data)
   Serving *self = user_data;
   const char *hosts[] = { self->host, NULL };
   g_autoptr (LoopFuture) future = loop_event_loop_create_server (self->self->loop, *self->host != '\0' ? hosts : NULL,
-                                                                 self->port, NULL, self->factory, NULL, NULL);
+                                                                 self->port, NULL, self->factory, self->self, NULL);
 
   loop_future_add_done_callback (future, serving, self, NULL);
 }
@@ -122,7 +120,7 @@ serve (gpointer user_data)
 guint16
 ctl_host_serve (CtlHost *self, const char *host, guint16 port, const char *service, GError **error)
 {
-  Serving request = { self, host, port, ctl_service_find (service) };
+  Serving request = { self, host, port, ctl_service_find (service, TRUE, error) };
 
   if (!loop_event_loop_call_soon_threadsafe (self->loop, serve, &request, NULL, NULL, error))
     return 0;
@@ -138,54 +136,4 @@ ctl_host_serve (CtlHost *self, const char *host, guint16 port, const char *servi
   g_propagate_error (error, request.error);
 
   return 0;
-}
-
-typedef struct
-{
-  CtlHost *self;
-  char *text;
-} Print;
-
-static void
-print_free (gpointer data)
-{
-  Print *self = data;
-
-  g_free (self->text);
-  g_free (self);
-}
-
-static gboolean
-print_above_prompt (gpointer data)
-{
-  Print *print = data;
-  CtlSession *session = print->self->session;
-  g_auto (GStrv) lines = g_strsplit (print->text, "\n", -1);
-
-  for (char **line = lines; *line != NULL; line++)
-    {
-      if (session != NULL && session->announce != NULL)
-        session->announce (*line, session->announce_data);
-    }
-
-  return G_SOURCE_REMOVE;
-}
-
-void
-ctl_host_print (CtlHost *self, const char *text)
-{
-  Print *print;
-
-  if (self->prints_directly)
-    {
-      g_autofree char *line = g_strconcat (text, "\n", NULL);
-
-      ctl_write (STDOUT_FILENO, line);
-      return;
-    }
-
-  print = g_new (Print, 1);
-  print->self = self;
-  print->text = g_strdup (text);
-  g_main_context_invoke_full (NULL, G_PRIORITY_DEFAULT, print_above_prompt, print, print_free);
 }

@@ -172,6 +172,7 @@ host_clear (CtlHost *self)
     loop_inspector_stop (self->inspector);
 
   g_clear_object (&self->inspector);
+  g_clear_pointer (&self->connections, g_hash_table_unref);
   g_clear_object (&self->loop);
   g_clear_pointer (&self->service, g_main_loop_unref);
   remove_directory (self);

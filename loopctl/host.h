@@ -22,6 +22,7 @@ typedef struct
   LoopInspector *inspector;
   CtlSession *session;      /* the shell's, on the main thread */
   GMainLoop *service;       /* without a shell: runs until a signal comes */
+  GHashTable *connections;  /* that can be written to, by their ids; the loop thread's */
   char *private_directory;  /* made because there was no XDG_RUNTIME_DIR */
   gboolean prints_directly; /* there is no prompt to spoil */
 
@@ -54,14 +55,31 @@ gboolean ctl_work_run (GValue *result, gpointer work, GError **error);
 guint64 ctl_work_spawn (CtlWork *self, GError **error);
 void ctl_host_end_work (CtlHost *self);
 
-/* Returns: NULL when there is no such service */
-LoopProtocolFactory ctl_service_find (const char *name);
+/* Exported, for they are shown as the names of protocols. */
+void echo_received (LoopTransport *transport, const guint8 *data, gsize length, gpointer service);
+void print_received (LoopTransport *transport, const guint8 *data, gsize length, gpointer service);
+void discard_received (LoopTransport *transport, const guint8 *data, gsize length, gpointer service);
+LoopProtocolFactory ctl_service_find (const char *name, gboolean is_server, GError **error);
+GObject *ctl_child_new (gpointer host);
+
+void ctl_host_add_connection (CtlHost *self, LoopTransport *transport, guint64 alias);
+void ctl_host_remove_connection (CtlHost *self, guint64 id);
+guint64 ctl_host_write (CtlHost *self, guint64 id, GBytes *data, GError **error);
+guint64 ctl_host_write_eof (CtlHost *self, guint64 id, GError **error);
 
 GDBusInterfaceInfo *ctl_host_rpc_get_info (void);
 void ctl_host_rpc_method (guint64 loop_id, GDBusMethodInvocation *invocation, gpointer user_data);
 
 /* From any thread; does not spoil the prompt. */
 void ctl_host_print (CtlHost *self, const char *text);
+gboolean ctl_host_print_received (CtlHost *self,
+                                  guint64 id,
+                                  const char *what,
+                                  const guint8 *data,
+                                  gsize length,
+                                  LoopCallback printed,
+                                  gpointer user_data,
+                                  GDestroyNotify notify);
 
 gboolean ctl_host_start_loop (CtlHost *self, GError **error);
 void ctl_host_stop_loop (CtlHost *self);

@@ -16,6 +16,9 @@
 /* Text that has less is not worth to be shown in the last columns. */
 #define USEFUL_WIDTH 8
 
+/* Text up to this, such as an address, is not cut for the sake of columns behind it: of 80 columns, 24. */
+#define WHOLE_WIDTH(terminal) ((terminal) *3 / 10)
+
 /*
  * Rows are dictionaries, as they come from the wire. Columns that the table did not expect, because
  * the other side is newer, are shown behind those that it did.
@@ -123,16 +126,11 @@ print_tsv (CtlTable *self, GString *out)
     }
 }
 
-/* Takes what is too much from the widest columns of text; ids and numbers stay whole. */
-static void
-fit (Layout *layouts, guint n, int width)
+/* Takes some of what is too much from the widest columns of text, down to @least. Returns: what is left of it */
+static int
+shorten (Layout *layouts, guint n, int least, int excess)
 {
-  int total = GAP * ((int) n - 1);
-
-  for (guint column = 0; column < n; column++)
-    total += layouts[column].width;
-
-  while (total > width)
+  for (; excess > 0; excess--)
     {
       Layout *widest = NULL;
 
@@ -142,28 +140,42 @@ fit (Layout *layouts, guint n, int width)
             widest = &layouts[column];
         }
 
-      if (widest == NULL || widest->width <= MIN_WIDTH)
-        return;
+      if (widest == NULL || widest->width <= least)
+        break;
       widest->width--;
-      total--;
     }
+
+  return excess;
+}
+
+/* Ids and numbers stay whole, and text that is short if that is possible. */
+static void
+fit (Layout *layouts, guint n, int width)
+{
+  int excess = GAP * ((int) n - 1) - width;
+
+  for (guint column = 0; column < n; column++)
+    excess += layouts[column].width;
+
+  excess = shorten (layouts, n, WHOLE_WIDTH (width), excess);
+  excess = shorten (layouts + n - 1, 1, USEFUL_WIDTH, excess);
+  shorten (layouts, n, MIN_WIDTH, excess);
 }
 
 /* Returns: how many columns have a place beside each other, with text shortened but still of use */
 static guint
 count_fitting (const Layout *layouts, guint n, int width)
 {
-  int total = -GAP;
+  int total = 0;
 
   for (guint column = 0; column < n; column++)
     {
-      int least = layouts[column].width;
+      gboolean is_text = layouts[column].align == CTL_ALIGN_LEFT;
+      int whole = layouts[column].width;
 
-      if (layouts[column].align == CTL_ALIGN_LEFT)
-        least = MIN (least, USEFUL_WIDTH);
-      total += GAP + least;
-      if (total > width)
+      if (total + (is_text ? MIN (whole, USEFUL_WIDTH) : whole) > width)
         return MAX (column, 1);
+      total += GAP + (is_text ? MIN (whole, WHOLE_WIDTH (width)) : whole);
     }
 
   return n;

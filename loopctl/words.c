@@ -184,3 +184,53 @@ ctl_words_parse_seconds (const char *text, double *seconds, GError **error)
 
   return ctl_usage_error (error, _ ("“%s” is not a number of seconds"), text);
 }
+
+/* Returns: how many letters of @text, behind a backslash, make up an escape, whose meaning is appended; or 0 */
+static gsize
+append_escape (GByteArray *out, const char *text)
+{
+  static const char escapes[] = "0abefnrtv\\\"'";
+  static const char meanings[] = "\0\a\b\033\f\n\r\t\v\\\"'";
+  const char *escape = *text != '\0' ? strchr (escapes, *text) : NULL;
+  guint8 byte;
+
+  if (*text == 'x' && g_ascii_isxdigit (text[1]) && g_ascii_isxdigit (text[2]))
+    {
+      byte = (guint8) (g_ascii_xdigit_value (text[1]) << 4 | g_ascii_xdigit_value (text[2]));
+      g_byte_array_append (out, &byte, 1);
+      return 3;
+    }
+  if (escape == NULL)
+    return 0;
+
+  g_byte_array_append (out, (const guint8 *) &meanings[escape - escapes], 1);
+
+  return 1;
+}
+
+GBytes *
+ctl_words_unescape (const char *text, GError **error)
+{
+  g_autoptr (GByteArray) out = g_byte_array_new ();
+
+  for (const char *p = text; *p != '\0'; p++)
+    {
+      gsize n;
+
+      if (*p != '\\')
+        {
+          g_byte_array_append (out, (const guint8 *) p, 1);
+          continue;
+        }
+
+      n = append_escape (out, p + 1);
+      if (n == 0)
+        {
+          ctl_usage_error (error, _ ("“%s” begins with no escape: write \\n, \\r, \\t, \\xHH or \\\\"), p);
+          return NULL;
+        }
+      p += n;
+    }
+
+  return g_byte_array_free_to_bytes (g_steal_pointer (&out));
+}

@@ -65,7 +65,9 @@ class TestHost(program.TestCase):
     def test_wrong_actions(self):
         for command in ("call_soon dance", "call_soon sleep", "call_soon sleep -1", "call_soon sleep x",
                         "call_soon stop now", "create_server 127.0.0.1 0 chess", "call_later x echo",
-                        "create_server 127.0.0.1 70000 echo", "create_server 127.0.0.1 0"):
+                        "create_server 127.0.0.1 70000 echo", "create_server 127.0.0.1", "create_connection 127.0.0.1 1 chess",
+                        "write x y", "write 1", r"write 1 '\q'", r"write 1 '\x1'", "write_eof", "subprocess_exec",
+                        "subprocess_exec ''"):
             with self.subTest(command):
                 result = self.host(command, "--json", code=3)
                 self.assertIn(result.json_lines[-1]["error"]["name"], ("InvalidArgument", "Usage"))
@@ -95,6 +97,115 @@ class TestHost(program.TestCase):
         self.loopctl(host.pid, "close_server", server, code=0)
         with self.assertRaises(ConnectionRefusedError):
             program.connect(port)
+
+    def read_lines(self, host, n):
+        return [host.stdout.readline().rstrip("\n") for _ in range(n)]
+
+    def ask(self, host, *words, code=0):
+        return self.loopctl("--json", host.pid, *words, code=code).json
+
+    def test_what_is_received_is_printed(self):
+        host, _ = self.start_host()
+        port = self.ask(host, "create_server", "127.0.0.1", 0, "print")["port"]
+        with program.connect(port) as client:
+            id = re.fullmatch(r"#(\d+) connected", *self.read_lines(host, 1))[1]
+            for sent, shown in ((b"one\r\n\r\ntwo", ["one", "", "two"]), (b"\n", [""]), ("größe\n".encode(), ["größe"]),
+                                (b"\x1b[2J\0\t\xff", ["\\x1b[2J\u2400\\t\ufffd"])):
+                client.sendall(sent)
+                self.assertEqual(self.read_lines(host, len(shown)), [f"#{id}: {line}" for line in shown])
+            client.sendall(b"x" * 50000)
+            shown = 0
+            while shown < 50000:
+                line, = self.read_lines(host, 1)
+                more = re.fullmatch(rf"#{id}: … \((\d+) bytes more\)", line)
+                shown += int(more[1]) if more else len(line.removeprefix(f"#{id}: "))
+                self.assertLess(len(line), 5000)
+            self.assertEqual(shown, 50000)
+        self.assertEqual(self.read_lines(host, 1), [f"#{id} closed"])
+
+    def test_write(self):
+        host, _ = self.start_host()
+        port = self.ask(host, "create_server", "127.0.0.1", 0, "discard")["port"]
+        with program.connect(port) as client:
+            program.wait_for(lambda: self.loopctl(host.pid, "transports").rows)
+            id = self.loopctl(host.pid, "transports").rows[0]["id"]
+            for words, sent in ((["a  b", "c"], b"a  b c"), ([r"\x00\xfF\r\n\\\e\"\'"], b"\0\xff\r\n\\\x1b\"'"),
+                                (["--json"], b"--json"), (["ü"], "ü".encode())):
+                self.assertEqual(self.loopctl(host.pid, "write", f"#{id}", *words, code=0).out, "0\n")
+                self.assertEqual(client.recv(100), sent)
+            self.assertEqual(list(self.ask(host, "write", id, "x")), ["loop", "buffered"])
+            self.assertEqual(client.recv(100), b"x")
+
+            self.loopctl(host.pid, "write_eof", id, code=0)
+            self.assertEqual(client.recv(100), b"")
+            for command in (["write", id, "x"], ["write_eof", id]):
+                self.assertEqual(self.ask(host, *command, code=3)["error"]["name"], "InvalidArgument")
+        program.wait_for(lambda: not self.loopctl(host.pid, "transports").rows)
+        for other in (id, 1, 1 << 62):
+            for command in (["write", other, "x"], ["write_eof", other]):
+                self.assertEqual(self.ask(host, *command, code=3)["error"]["name"], "NotFound")
+        self.assertEqual(host.poll(), None)
+
+    def test_write_to_who_does_not_read(self):
+        host, _ = self.start_host()
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            id = self.ask(host, "create_connection", "127.0.0.1", server.getsockname()[1])["id"]
+            line = f"write {id} {'x' * 100000}\n"
+            replies = self.loopctl("--json", host.pid, input=line * 120, code=0).json_lines
+            buffered = replies[-1]["buffered"]
+            self.assertGreater(buffered, 65536)
+            row, = self.ask(host, "transports")["rows"]
+            self.assertEqual((row["paused"], row["buffered"], row["sent"]), ("w", buffered, 120 * 100000 - buffered))
+            # What comes from there is printed all the same.
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"hello\n")
+                self.assertEqual(self.read_lines(host, 1), [f"#{id}: hello"])
+                received = 0
+                while received < 120 * 100000:
+                    received += len(connection.recv(1 << 20))
+            self.assertEqual(self.read_lines(host, 1), [f"#{id} closed"])
+
+    def test_subprocesses(self):
+        host, _ = self.start_host()
+        reply = self.ask(host, "subprocess_exec", "cat", "-", "--")
+        self.assertEqual(list(reply), ["loop", "id", "pid"])
+        id = reply["id"]
+        row, = self.ask(host, "subprocesses")["rows"]
+        self.assertEqual((row["id"], row["pid"], row["program"], row["state"]), (id, reply["pid"], "cat", "running"))
+        # By its own id, and by that of its pipe.
+        self.loopctl(host.pid, "write", id, r"one\n", code=0)
+        self.assertEqual(self.read_lines(host, 1), [f"#{id}: one"])
+        self.loopctl(host.pid, "write", row["stdin"], r"two\n", code=0)
+        self.assertEqual(self.read_lines(host, 1), [f"#{id}: two"])
+        self.assertEqual(self.ask(host, "write", row["stdout"], "x", code=3)["error"]["name"], "NotFound")
+        self.loopctl(host.pid, "write_eof", id, code=0)
+        self.assertEqual(self.read_lines(host, 1), [f"#{id} exited with code 0"])
+        self.assertEqual(self.ask(host, "write", id, "x", code=3)["error"]["name"], "NotFound")
+
+        id, pid = self.loopctl(host.pid, "subprocess_shell", "echo out;", "echo err >&2; exit 3", code=0).out.split()
+        self.assertEqual(sorted(self.read_lines(host, 2)), [f"#{id} stderr: err", f"#{id}: out"])
+        self.assertEqual(self.read_lines(host, 1), [f"#{id} exited with code 3"])
+
+        for command, name in ((["kill"], "SIGKILL"), (["terminate"], "SIGTERM"), (["close"], "SIGKILL"),
+                              (["send_signal", "usr1"], "SIGUSR1"), (["send_signal", "SIGRTMIN+1"], "SIGRTMIN+1"),
+                              (["send_signal", "1"], "SIGHUP")):
+            id = self.ask(host, "subprocess_exec", "sleep", 60)["id"]
+            self.assertEqual(self.loopctl(host.pid, command[0], id, *command[1:], code=0).out, "done\n")
+            self.assertEqual(self.read_lines(host, 1), [f"#{id} was ended by {name}"])
+            self.assertEqual(self.ask(host, command[0], id, *command[1:], code=3)["error"]["name"], "NotFound")
+
+        error = self.ask(host, "subprocess_exec", "/no/such/program", code=3)["error"]
+        self.assertEqual(error["name"], "NotFound")
+        self.assertIn("/no/such/program", error["message"])
+        self.loopctl(host.pid, "send_signal", 1, "SIGNOTHING", code=1)
+
+    def test_subprocesses_end_with_the_host(self):
+        host, _ = self.start_host()
+        pids = [self.ask(host, "subprocess_exec", "sleep", 3600)["pid"] for _ in range(3)]
+        host.send_signal(signal.SIGTERM)
+        self.assertEqual(host.wait(program.PATIENCE), 0)
+        program.wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids))
 
     def test_echo_option(self):
         with socket.socket() as unused:
@@ -196,10 +307,7 @@ class TestHost(program.TestCase):
         pids = [worker["pid"] for worker in self.loopctl(host.pid, "workers", "--json").json["rows"]]
         host.send_signal(signal.SIGTERM)
         self.assertEqual(host.wait(program.PATIENCE), 0)
-        end = time.monotonic() + program.PATIENCE
-        while any(os.path.exists(f"/proc/{pid}") for pid in pids):
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.02)
+        program.wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids))
 
     def test_signal_while_it_reads(self):
         process = subprocess.Popen([program.LOOPCTL, "host"], env=self.env, stdin=subprocess.PIPE,
@@ -211,9 +319,11 @@ class TestHost(program.TestCase):
         process.stdout.close()
 
     def test_read_only(self):
-        result = self.host("loop\ndebug on\ncall_soon echo no\n", "--read-only", "--json", code=3)
+        commands = ("debug on", "call_soon echo no", "create_server 127.0.0.1 0", "create_connection 127.0.0.1 1",
+                    "subprocess_exec true", "subprocess_shell true", "write 1 x", "write_eof 1", "kill 1", "pause_reading 1")
+        result = self.host("loop\n" + "\n".join(commands), "--read-only", "--json", code=3)
         self.assertEqual([reply["error"]["name"] for reply in result.json_lines if "error" in reply],
-                         ["AccessDenied", "AccessDenied"])
+                         ["AccessDenied"] * len(commands))
         self.assertNotIn("\nno\n", result.out)
 
     def test_without_a_runtime_directory(self):

@@ -220,6 +220,14 @@ class TestCase(unittest.TestCase):
         return terminal
 
 
+def wait_for(condition):
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError("it does not happen")
+        time.sleep(0.02)
+
+
 def connect(port):
     client = socket.create_connection(("127.0.0.1", port), PATIENCE)
     client.settimeout(PATIENCE)

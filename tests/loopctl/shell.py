@@ -85,6 +85,56 @@ class TestShell(program.TestCase):
         for timer in timers:
             shell.expect(rf"{timer['id']} hourly")
 
+    def test_completion_of_connections_and_processes(self):
+        host, port = self.start_host()
+        first = self.loopctl(host.pid, "create_connection", "127.0.0.1", port).out.strip()
+        sleep, _ = self.loopctl(host.pid, "subprocess_exec", "sleep", "3600").out.split()
+        shell = self.shell(host.pid)
+        shell.send("kill " + TAB)
+        shell.expect(f"kill {sleep} $")
+        shell.send("\r")
+        shell.expect("^done\n")
+        shell.expect(PROMPT)
+        program.wait_for(lambda: not self.loopctl(host.pid, "subprocesses").rows)
+        shell.send("write " + TAB + TAB)
+        shell.expect(rf"{first} 127\.0\.0\.1:{port}")
+        self.interrupt(shell)
+        for typed, completed in (("create_connection localhost 80 p", "print"), ("create_server localhost 80 ec", "echo"),
+                                 ("send_signal 1 SIGST", "SIGST"), ("send_signal 1 SIGKI", "SIGKILL")):
+            shell.send(typed + TAB)
+            shell.expect(f"{completed} ?$")
+            self.interrupt(shell)
+
+    def test_what_a_process_writes(self):
+        shell = self.shell("host")
+        shell.send("subprocess_exec cat\r")
+        id = shell.expect(r"^subprocess #(\d+), process \d+\n")[1]
+        shell.expect(PROMPT)
+        shell.send(f'write {id} "one\\ntwo\\n"\r')
+        shell.expect(f"#{id}: one\n")
+        shell.expect(f"#{id}: two\n")
+        shell.expect(PROMPT)
+        # What is thrown away is a line, and not the process.
+        shell.send("lo")
+        self.interrupt(shell)
+        shell.send(f"write {id} x; write_eof {id}\r")
+        shell.expect(f"#{id}: x\n")
+        shell.expect(f"#{id} exited with code 0\n")
+
+    def test_process_that_never_ends(self):
+        shell = self.shell("host")
+        shell.send("subprocess_exec yes\r")
+        id = shell.expect(r"#(\d+): y\n")[1]
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            shell.drain(0.1)
+        with open(f"/proc/{shell.pid}/statm", encoding="ascii") as file:
+            size = int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+        # There is no more of it than fits on a few screens.
+        self.assertLess(size, 200 << 20 if program.IS_SLOW else 50 << 20)
+        shell.send(f"kill {id}\r")
+        shell.expect(f"#{id} was ended by SIGKILL\n")
+
     def test_completion_of_what_can_be_cancelled(self):
         host, port = self.start_host()
         done = self.loopctl(host.pid, "create_task", "sleep", 0).out.strip()

@@ -75,8 +75,9 @@ START_TEST (test_columns_without_room_are_left_out)
                      "'created': <'somewhere in a file'>, 'age': <1.5>}]";
 
   assert_table (many, rows, TRUE, 40,
-                "id  name       state    created      age\n"
-                " 1  a name t…  waiting  somewher…  1.500\n");
+                "id  name           state    created\n"
+                " 1  a name that …  waiting  somewhere i…\n"
+                "for lack of room without the columns age\n");
   assert_table (many, rows, TRUE, 36,
                 "id  name         state    created\n"
                 " 1  a name tha…  waiting  somewhere…\n"

@@ -195,6 +195,40 @@ START_TEST (test_signal_names)
 }
 END_TEST
 
+START_TEST (test_escapes)
+{
+  static const struct
+  {
+    const char *text;
+    const char *bytes;
+    gsize length;
+  } right[] = {
+    { "", "", 0 },
+    { "plain ü", "plain ü", 8 },
+    { "a\\nb\\r\\n", "a\nb\r\n", 5 },
+    { "\\0\\x00\\xff\\xFf1", "\0\0\xff\xff\61", 5 },
+    { "\\a\\b\\e\\f\\t\\v\\\\\\\"\\'", "\a\b\033\f\t\v\\\"'", 9 },
+  };
+  static const char *const wrong[] = { "\\", "x\\", "\\q", "\\x", "\\x1", "\\x1g", "\\1", "\\\n" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (right); i++)
+    {
+      g_autoptr (GBytes) bytes = ctl_words_unescape (right[i].text, NULL);
+
+      ck_assert_uint_eq (g_bytes_get_size (bytes), right[i].length);
+      ck_assert_int_eq (memcmp (g_bytes_get_data (bytes, NULL), right[i].bytes, right[i].length), 0);
+    }
+
+  for (guint i = 0; i < G_N_ELEMENTS (wrong); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      ck_assert_ptr_null (ctl_words_unescape (wrong[i], &error));
+      ck_assert (g_error_matches (error, CTL_ERROR, CTL_EXIT_USAGE));
+    }
+}
+END_TEST
+
 LOOP_TEST_MAIN ("loopctl-words",
                 test_words_and_commands,
                 test_quotes,
@@ -203,4 +237,5 @@ LOOP_TEST_MAIN ("loopctl-words",
                 test_ids,
                 test_seconds,
                 test_signals,
-                test_signal_names)
+                test_signal_names,
+                test_escapes)

@@ -130,7 +130,8 @@ class TestViews(program.TestCase):
         pid, _ = self.start_target("timers=1")
         timer = self.loopctl(pid, "timers").rows[0]["id"]
         self.assertEqual(self.loopctl(pid, "cancel", f"#{timer}", code=0).out, "done\n")
-        for command in ("cancel", "close_server", "start_serving", "close", "abort"):
+        for command in ("cancel", "close_server", "start_serving", "close", "abort", "pause_reading", "resume_reading",
+                        "close_clients", "abort_clients", "kill", "terminate"):
             result = self.loopctl(pid, command, timer, "--json", code=3)
             self.assertEqual(result.json["error"]["name"], "NotFound")
             self.assertIn(timer, result.err)
@@ -161,6 +162,34 @@ class TestViews(program.TestCase):
                     self.assertEqual(client.recv(10), b"")
                 except ConnectionResetError:
                     self.assertEqual(command, "abort")
+
+    def test_pause(self):
+        pid, port = self.start_target()
+        with program.connect(port) as client:
+            program.echo(client, b"x")
+            transport = self.loopctl(pid, "transports").rows[0]["id"]
+            self.assertEqual(self.loopctl(pid, "pause_reading", transport, code=0).out, "done\n")
+            row, = self.loopctl(pid, "--json", "transports").json["rows"]
+            self.assertEqual((row["paused"], row["reading"]), ("r", False))
+            client.sendall(b"y")
+            self.assertEqual(self.loopctl(pid, "resume_reading", transport, code=0).out, "done\n")
+            self.assertEqual(client.recv(1), b"y")
+            server = self.loopctl(pid, "servers").rows[0]["id"]
+            self.loopctl(pid, "close_clients", server, code=0)
+            self.assertEqual(client.recv(1), b"")
+
+    def test_width(self):
+        pid, port = self.start_target()
+        with program.connect(port) as client:
+            program.echo(client, b"x")
+            name = "127.0.0.1:%d" % client.getsockname()[1]
+            # Addresses are whole, and what has no room is named.
+            terminal = self.terminal(pid, "transports", columns=80)
+            terminal.expect(r"^ *id  kind    state  peer +received  sent  buffered  owner  protocol *\n")
+            terminal.expect(rf"^ *\d+  socket  open   {name} +1     1         0 +\d+  \S+\n")
+            terminal.expect(r"^for lack of room without the columns local, age, fd, reading, low_water,\nhigh_water\n")
+            terminal = self.terminal(pid, "transports", columns=160)
+            terminal.expect(rf"^ *\d+  socket  open   {name} .* 127\.0\.0\.1:{port} +\d+\.\d+ .* true .*65536\n")
 
     def test_scripts(self):
         pid, _ = self.start_target("timers=1")

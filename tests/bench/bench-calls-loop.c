@@ -7,6 +7,7 @@
 #include <libloop/loop.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "bench-util.h"
 
@@ -233,6 +234,47 @@ prepare_executor (void)
   loop_event_loop_call_soon (loop, on_start_submitting, NULL, NULL);
 }
 
+/* getaddrinfo-64: addresses of hosts that are numbers, so many at a time; each
+ * that is found is followed by another. */
+
+static void on_found (LoopFuture *future, gpointer user_data);
+
+static void
+look_up (void)
+{
+  LoopFuture *future = loop_event_loop_getaddrinfo (loop, "192.0.2.1", 80, 0, SOCK_STREAM, 0, 0);
+
+  loop_future_add_done_callback (future, on_found, NULL, NULL);
+  g_object_unref (future);
+  submitted++;
+}
+
+static void
+on_found (LoopFuture *future, gpointer user_data)
+{
+  GValue result = G_VALUE_INIT;
+
+  if (!loop_future_result (future, &result, NULL) ||
+      loop_address_info_result_get_addresses (g_value_get_boxed (&result))->len != 1)
+    abort ();
+  g_value_unset (&result);
+
+  if (++done == goal)
+    finish ();
+  else if (submitted < goal)
+    look_up ();
+}
+
+static void
+on_start_looking_up (gpointer user_data)
+{
+  guint i;
+
+  started_at = bench_now_ns ();
+  for (i = 0; i < IN_FLIGHT; i++)
+    look_up ();
+}
+
 /* lateness: timers at random times within a second. */
 
 static gint64 *lateness;
@@ -306,6 +348,11 @@ prepare (const char *mode, const char *scale)
     {
       goal = MAX (IN_FLIGHT, bench_scaled (scale, 300000));
       prepare_executor ();
+    }
+  else if (strcmp (mode, "getaddrinfo-64") == 0)
+    {
+      goal = MAX (IN_FLIGHT, bench_scaled (scale, 200000));
+      loop_event_loop_call_soon (loop, on_start_looking_up, NULL, NULL);
     }
   else if (strcmp (mode, "lateness") == 0)
     {

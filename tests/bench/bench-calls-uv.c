@@ -346,6 +346,43 @@ prepare_executor (void)
     uv_queue_work (&loop, &works[submitted], work, on_work_done);
 }
 
+/* getaddrinfo-64: addresses of hosts that are numbers, so many at a time; each
+ * that is found is followed by another. */
+
+static uv_getaddrinfo_t lookups[IN_FLIGHT];
+
+static void on_found (uv_getaddrinfo_t *request, int status, struct addrinfo *addresses);
+
+static void
+look_up (uv_getaddrinfo_t *request)
+{
+  const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+
+  if (uv_getaddrinfo (&loop, request, on_found, "192.0.2.1", "80", &hints) != 0)
+    abort ();
+  submitted++;
+}
+
+static void
+on_found (uv_getaddrinfo_t *request, int status, struct addrinfo *addresses)
+{
+  if (status != 0 || addresses == NULL || addresses->ai_next != NULL)
+    abort ();
+  uv_freeaddrinfo (addresses);
+
+  if (++done == goal)
+    finish ();
+  else if (submitted < goal)
+    look_up (request);
+}
+
+static void
+prepare_lookups (void)
+{
+  while (submitted < IN_FLIGHT)
+    look_up (&lookups[submitted]);
+}
+
 /* lateness: timers at random times within a second.  A delay is rounded up to
  * the millisecond that libuv takes. */
 
@@ -438,6 +475,13 @@ main (int argc, char **argv)
       if (goal < IN_FLIGHT)
         goal = IN_FLIGHT;
       prepare_executor ();
+    }
+  else if (strcmp (mode, "getaddrinfo-64") == 0)
+    {
+      goal = bench_scaled (scale, 200000);
+      if (goal < IN_FLIGHT)
+        goal = IN_FLIGHT;
+      prepare_lookups ();
     }
   else if (strcmp (mode, "lateness") == 0)
     {

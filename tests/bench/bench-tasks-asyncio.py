@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Coroutines, tasks and processes of Python's asyncio: what bench-tasks-loop.c does with libloop's."""
+"""Coroutines, tasks, processes and lookups of Python's asyncio: what bench-tasks-loop.c and bench-calls-loop.c do with
+libloop's.
+"""
 
 import asyncio
 import concurrent.futures
@@ -7,6 +9,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import sys
 import time
 
@@ -126,6 +129,20 @@ async def chain(goal):
         await loop.create_task(await_next(1))
 
 
+async def look_up(goal):
+    loop = asyncio.get_running_loop()
+    left = goal
+
+    async def look_up_one_after_another():
+        nonlocal left
+        while left > 0:
+            left -= 1
+            if len(await loop.getaddrinfo("192.0.2.1", 80, type=socket.SOCK_STREAM)) != 1:
+                raise RuntimeError("one address was expected")
+
+    await asyncio.gather(*(look_up_one_after_another() for _ in range(IN_FLIGHT)))
+
+
 def do_nothing(number):
     return number
 
@@ -165,6 +182,7 @@ MODES = {
     "fiber-parked": (parked, 100000, 1),
     "task-chain-10k": (chain, 100000, CHAIN),
     "process-pool-64": (process_pool, 10000, IN_FLIGHT),
+    "getaddrinfo-64": (look_up, 20000, IN_FLIGHT),
 }
 
 

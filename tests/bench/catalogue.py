@@ -211,6 +211,13 @@ BENCHMARKS = [
         [Check("ns_per_op", "faster", 2, 4, peer="asyncio")], COST,
         notes=["four workers each, all on the second CPU; asyncio: run_in_executor with "
                "concurrent.futures.ProcessPoolExecutor"]),
+    Benchmark(
+        "getaddrinfo-64", "getaddrinfo of a host that is a number, 64 in flight", "calls",
+        calls("getaddrinfo-64", uv=("bench-calls-uv", "getaddrinfo-64"),
+              asyncio=("bench-tasks-asyncio.py", "getaddrinfo-64")),
+        [Check("ns_per_op", "faster", 1.5, 3, peer="uv"),
+         Check("ns_per_op", "faster", 10, 30, peer="asyncio")], COST,
+        notes=["libloop answers at once; the others ask a thread"]),
 ] + [
     echo(connections, size) for size in (64, 1024) for connections in (1, 50, 500)
 ] + [

@@ -117,6 +117,7 @@ queue_ready (gpointer owner)
   while (self->first != NULL)
     {
       LoopSockFuture *future = self->first;
+      gboolean is_blunt = future->kind->is_blunt;
       g_auto (GValue) result = G_VALUE_INIT;
       GError *error = NULL;
       LoopSockProgress progress = try (future, &result, &error);
@@ -130,7 +131,7 @@ queue_ready (gpointer owner)
       g_object_unref (future);
 
       /* The next one is woken when the first has taken what it wants, and something is left. */
-      if (future->kind->is_blunt)
+      if (is_blunt)
         break;
     }
 

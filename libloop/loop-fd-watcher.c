@@ -240,7 +240,7 @@ check_replacement (const LoopFdCallback *old_callback, const LoopFdCallback *new
     return TRUE;
 
   if (old_callback->claim != NULL)
-    g_set_error (error, LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE, "File descriptor %d is waited for by %s", fd,
+    g_set_error (error, LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE, "File descriptor %d is waited for by a %s", fd,
                  old_callback->claim->name);
   else
     g_set_error (error, LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE,

@@ -74,7 +74,7 @@ class SocketOperations:
             raise TypeError("Socket cannot be of type SSLSocket")
         if not isinstance(sock, socket.socket):
             raise TypeError(f"a socket was expected, got {sock!r}")
-        if self.get_debug() and sock.gettimeout() != 0:
+        if sock.gettimeout() != 0 and self.get_debug():
             raise ValueError("the socket must be non-blocking")
         call(super().sock_check, sock.fileno())
 

@@ -8,8 +8,8 @@
 
 #include <errno.h>
 
-static GSocket *
-wrap (int fd)
+GSocket *
+sock_wrap (int fd)
 {
   g_autoptr (GError) error = NULL;
   GSocket *socket;
@@ -45,8 +45,8 @@ sock_pair_new (int type)
   self.n_fds = tcp_count_fds ();
   self.loop = loop_event_loop_new ();
   ck_assert_int_eq (socketpair (AF_UNIX, type | SOCK_CLOEXEC, 0, fds), 0);
-  self.a = wrap (fds[0]);
-  self.b = wrap (fds[1]);
+  self.a = sock_wrap (fds[0]);
+  self.b = sock_wrap (fds[1]);
 
   return self;
 }
@@ -142,6 +142,18 @@ sock_take_accepted (LoopFuture *future)
   take (future, &value);
 
   return g_object_ref (loop_accept_result_get_socket (g_value_get_boxed (&value)));
+}
+
+void
+sock_take_error (LoopFuture *future, GQuark domain, int code, const char *part)
+{
+  g_autoptr (LoopFuture) done = future;
+  g_autoptr (GError) error = NULL;
+
+  sock_finish (done);
+  ck_assert (!loop_future_result (done, NULL, &error));
+  ck_assert_msg (g_error_matches (error, domain, code), "%s", error->message);
+  tcp_assert_contains (error->message, part);
 }
 
 void

@@ -29,6 +29,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SockPair, sock_pair_clear)
 GSocket *sock_listen (void);
 /* Connected with that by the kernel, and perhaps not accepted. */
 GSocket *sock_connect (GSocket *listener);
+/* A non-blocking one, to which the descriptor belongs. */
+GSocket *sock_wrap (int fd);
 GSocket *sock_new (GSocketFamily family, GSocketType type);
 
 /* Runs the loop until it is done; fails the test when that takes 10 seconds. */
@@ -38,6 +40,8 @@ char *sock_take_text (LoopFuture *future);
 gint64 sock_take_number (LoopFuture *future);
 void sock_take_nothing (LoopFuture *future);
 GSocket *sock_take_accepted (LoopFuture *future);
+/* That it has failed for this reason, with this in its message. */
+void sock_take_error (LoopFuture *future, GQuark domain, int code, const char *part);
 
 /* Through plain system calls. */
 void sock_write (GSocket *socket, const char *text);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "executor-check.h"
+#include "refuse-threads.h"
 
-#include <dlfcn.h>
-#include <errno.h>
-#include <pthread.h>
 #include <sys/prctl.h>
 
 /* How many threads there are, and what they do. */
@@ -241,28 +239,6 @@ END_TEST
 
 /* No thread can be had: the job fails, and the next one after things got better does not. */
 
-static gboolean is_refused;
-
-/* A sanitizer that is linked into the program, as clang does it, has its function replaced by ours; here it is again. */
-int __interceptor_pthread_create (pthread_t *, const pthread_attr_t *, void *(*) (void *), void *)
-    __attribute__ ((weak));
-
-__attribute__ ((visibility ("default"))) int
-pthread_create (pthread_t *thread, const pthread_attr_t *attributes, void *(*function) (void *), void *data)
-{
-  static int (*real) (pthread_t *, const pthread_attr_t *, void *(*) (void *), void *);
-
-  if (is_refused)
-    return EAGAIN;
-
-  if (real == NULL)
-    real = __interceptor_pthread_create;
-  if (real == NULL)
-    *(void **) &real = dlsym (RTLD_NEXT, "pthread_create");
-
-  return real (thread, attributes, function, data);
-}
-
 START_TEST (test_no_thread)
 {
   g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
@@ -274,9 +250,9 @@ START_TEST (test_no_thread)
   g_autoptr (LoopFuture) patient = NULL;
   g_autoptr (GError) error = NULL;
 
-  is_refused = TRUE;
+  refuse_threads (TRUE);
   bad = submit_job (loop, executor, &jobs[0]);
-  is_refused = FALSE;
+  refuse_threads (FALSE);
   ck_assert (loop_future_done (bad));
   ck_assert (!loop_future_result (bad, NULL, &error));
   ck_assert_msg (g_error_matches (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN), "%s", error->message);
@@ -286,9 +262,9 @@ START_TEST (test_no_thread)
   /* With one thread there already, a job waits for it. */
   good = submit_job (loop, executor, &jobs[1]);
   gate_await (&gate, 1);
-  is_refused = TRUE;
+  refuse_threads (TRUE);
   patient = submit_job (loop, executor, &jobs[2]);
-  is_refused = FALSE;
+  refuse_threads (FALSE);
   check_counts (executor, 1, 0, 1);
   gate_open (&gate);
   check_number (good, 2);

@@ -24,18 +24,6 @@ take_addresses (LoopFuture *future)
   return g_ptr_array_ref (loop_address_info_result_get_addresses (g_value_get_boxed (&value)));
 }
 
-static void
-expect (LoopFuture *future, GQuark domain, int code, const char *part)
-{
-  g_autoptr (LoopFuture) done = future;
-  g_autoptr (GError) error = NULL;
-
-  sock_finish (done);
-  ck_assert (!loop_future_result (done, NULL, &error));
-  ck_assert_msg (g_error_matches (error, domain, code), "%s", error->message);
-  tcp_assert_contains (error->message, part);
-}
-
 static char *
 describe (LoopAddressInfo *info)
 {
@@ -190,11 +178,11 @@ START_TEST (test_too_long)
       for (guint j = 0; j < lengths[i]; j++)
         memcpy (umlauts + 2 * j, "ü", 2);
       ck_assert (loop_future_done (future));
-      expect (future, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "aaaa…” is longer than 254 bytes");
-      expect (loop_event_loop_getaddrinfo (loop, umlauts, 80, 0, SOCK_STREAM, 0, 0), G_IO_ERROR,
-              G_IO_ERROR_INVALID_ARGUMENT, "longer");
-      expect (loop_event_loop_getaddrinfo_service (loop, "127.0.0.1", name, 0, SOCK_STREAM, 0, 0), G_IO_ERROR,
-              G_IO_ERROR_INVALID_ARGUMENT, "service name");
+      sock_take_error (future, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "aaaa…” is longer than 254 bytes");
+      sock_take_error (loop_event_loop_getaddrinfo (loop, umlauts, 80, 0, SOCK_STREAM, 0, 0), G_IO_ERROR,
+                       G_IO_ERROR_INVALID_ARGUMENT, "longer");
+      sock_take_error (loop_event_loop_getaddrinfo_service (loop, "127.0.0.1", name, 0, SOCK_STREAM, 0, 0), G_IO_ERROR,
+                       G_IO_ERROR_INVALID_ARGUMENT, "service name");
     }
   ck_assert_uint_eq (fake_resolver_get_n_lookups (), 0);
 }
@@ -208,24 +196,25 @@ START_TEST (test_errors)
 
   fake_resolver_add_failing ("none.test", EAI_NONAME);
   fake_resolver_add_failing ("busy.test", EAI_AGAIN);
-  expect (loop_event_loop_getaddrinfo (loop, "none.test", 80, 0, 0, 0, 0), G_RESOLVER_ERROR, G_RESOLVER_ERROR_NOT_FOUND,
-          "none.test");
-  expect (loop_event_loop_getaddrinfo (loop, "busy.test", 80, 0, 0, 0, 0), G_RESOLVER_ERROR,
-          G_RESOLVER_ERROR_TEMPORARY_FAILURE, "busy.test");
-  expect (loop_event_loop_getaddrinfo (loop, "127.0.0.1", 80, AF_INET6, 0, 0, AI_NUMERICHOST), G_RESOLVER_ERROR,
-          G_RESOLVER_ERROR_NOT_FOUND, "127.0.0.1");
-  expect (loop_event_loop_getaddrinfo_service (loop, NULL, NULL, 0, 0, 0, 0), G_RESOLVER_ERROR,
-          G_RESOLVER_ERROR_NOT_FOUND, "");
-  expect (loop_event_loop_getaddrinfo_service (loop, "127.0.0.1", "no-such-service", 0, SOCK_STREAM, 0, 0),
-          G_RESOLVER_ERROR, G_RESOLVER_ERROR_INTERNAL, "127.0.0.1");
-  expect (loop_event_loop_getnameinfo (loop, address, 1 << 20), G_RESOLVER_ERROR, G_RESOLVER_ERROR_INTERNAL,
-          "127.0.0.1:80");
-  expect (loop_event_loop_getnameinfo (loop, address, NI_NUMERICHOST | NI_NUMERICSERV | 1 << 20), G_RESOLVER_ERROR,
-          G_RESOLVER_ERROR_INTERNAL, "127.0.0.1:80");
+  sock_take_error (loop_event_loop_getaddrinfo (loop, "none.test", 80, 0, 0, 0, 0), G_RESOLVER_ERROR,
+                   G_RESOLVER_ERROR_NOT_FOUND, "none.test");
+  sock_take_error (loop_event_loop_getaddrinfo (loop, "busy.test", 80, 0, 0, 0, 0), G_RESOLVER_ERROR,
+                   G_RESOLVER_ERROR_TEMPORARY_FAILURE, "busy.test");
+  sock_take_error (loop_event_loop_getaddrinfo (loop, "127.0.0.1", 80, AF_INET6, 0, 0, AI_NUMERICHOST),
+                   G_RESOLVER_ERROR, G_RESOLVER_ERROR_NOT_FOUND, "127.0.0.1");
+  sock_take_error (loop_event_loop_getaddrinfo_service (loop, NULL, NULL, 0, 0, 0, 0), G_RESOLVER_ERROR,
+                   G_RESOLVER_ERROR_NOT_FOUND, "");
+  sock_take_error (loop_event_loop_getaddrinfo_service (loop, "127.0.0.1", "no-such-service", 0, SOCK_STREAM, 0, 0),
+                   G_RESOLVER_ERROR, G_RESOLVER_ERROR_INTERNAL, "127.0.0.1");
+  sock_take_error (loop_event_loop_getnameinfo (loop, address, 1 << 20), G_RESOLVER_ERROR, G_RESOLVER_ERROR_INTERNAL,
+                   "127.0.0.1:80");
+  sock_take_error (loop_event_loop_getnameinfo (loop, address, NI_NUMERICHOST | NI_NUMERICSERV | 1 << 20),
+                   G_RESOLVER_ERROR, G_RESOLVER_ERROR_INTERNAL, "127.0.0.1:80");
 
   loop_event_loop_close (closed);
-  expect (loop_event_loop_getaddrinfo (closed, "127.0.0.1", 80, 0, 0, 0, 0), LOOP_ERROR, LOOP_ERROR_CLOSED, "closed");
-  expect (loop_event_loop_getnameinfo (closed, address, 0), LOOP_ERROR, LOOP_ERROR_CLOSED, "closed");
+  sock_take_error (loop_event_loop_getaddrinfo (closed, "127.0.0.1", 80, 0, 0, 0, 0), LOOP_ERROR, LOOP_ERROR_CLOSED,
+                   "closed");
+  sock_take_error (loop_event_loop_getnameinfo (closed, address, 0), LOOP_ERROR, LOOP_ERROR_CLOSED, "closed");
 }
 END_TEST
 

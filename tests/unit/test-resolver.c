@@ -2,6 +2,7 @@
 
 #include "executor-check.h"
 #include "fake-resolver.h"
+#include "refuse-threads.h"
 #include "sock-check.h"
 #include "tcp-check.h"
 
@@ -9,8 +10,6 @@
 #include "loop-resolver-private.h"
 #include "loop-thread-pool-private.h"
 
-#include <dlfcn.h>
-#include <errno.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -127,27 +126,6 @@ END_TEST
 
 /* --- Threads ----------------------------------------------------------------------------------- */
 
-static gboolean is_refused;
-
-int __interceptor_pthread_create (pthread_t *, const pthread_attr_t *, void *(*) (void *), void *)
-    __attribute__ ((weak));
-
-__attribute__ ((visibility ("default"))) int
-pthread_create (pthread_t *thread, const pthread_attr_t *attributes, void *(*function) (void *), void *data)
-{
-  static int (*real) (pthread_t *, const pthread_attr_t *, void *(*) (void *), void *);
-
-  if (is_refused)
-    return EAGAIN;
-
-  if (real == NULL)
-    real = __interceptor_pthread_create;
-  if (real == NULL)
-    *(void **) &real = dlsym (RTLD_NEXT, "pthread_create");
-
-  return real (thread, attributes, function, data);
-}
-
 /* Fault 11: the lookup fails, keeps nothing of the loop, and the next one does not fail. */
 START_TEST (test_no_thread)
 {
@@ -163,9 +141,9 @@ START_TEST (test_no_thread)
     {
       g_autoptr (LoopFuture) future = NULL;
 
-      is_refused = TRUE;
+      refuse_threads (TRUE);
       future = look_up (loop, "quick.test");
-      is_refused = FALSE;
+      refuse_threads (FALSE);
       ck_assert (loop_future_done (future));
       check_failed (future, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN);
     }

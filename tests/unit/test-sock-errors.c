@@ -8,18 +8,6 @@
 
 /* What the socket operations refuse, and how they fail. */
 
-static void
-expect (LoopFuture *future, GQuark domain, int code, const char *part)
-{
-  g_autoptr (LoopFuture) done = future;
-  g_autoptr (GError) error = NULL;
-
-  sock_finish (done);
-  ck_assert (!loop_future_result (done, NULL, &error));
-  ck_assert_msg (g_error_matches (error, domain, code), "%s", error->message);
-  tcp_assert_contains (error->message, part);
-}
-
 /* In debug mode only, as asyncio. */
 START_TEST (test_blocking)
 {
@@ -32,18 +20,20 @@ START_TEST (test_blocking)
   sock_take_nothing (loop_event_loop_sock_sendall (pair.loop, pair.a, data));
 
   loop_event_loop_set_debug (pair.loop, TRUE);
-  expect (loop_event_loop_sock_recv (pair.loop, pair.a, 1), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "non-blocking");
-  expect (loop_event_loop_sock_recv_into (pair.loop, pair.a, buffer, 1), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-          "non-blocking");
-  expect (loop_event_loop_sock_recvfrom (pair.loop, pair.a, 1), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-          "non-blocking");
-  expect (loop_event_loop_sock_sendall (pair.loop, pair.a, data), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-          "non-blocking");
-  expect (loop_event_loop_sock_sendto (pair.loop, pair.a, data, address), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-          "non-blocking");
-  expect (loop_event_loop_sock_accept (pair.loop, pair.a), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "non-blocking");
-  expect (loop_event_loop_sock_connect (pair.loop, pair.a, G_SOCKET_CONNECTABLE (address)), G_IO_ERROR,
-          G_IO_ERROR_INVALID_ARGUMENT, "non-blocking");
+  sock_take_error (loop_event_loop_sock_recv (pair.loop, pair.a, 1), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                   "non-blocking");
+  sock_take_error (loop_event_loop_sock_recv_into (pair.loop, pair.a, buffer, 1), G_IO_ERROR,
+                   G_IO_ERROR_INVALID_ARGUMENT, "non-blocking");
+  sock_take_error (loop_event_loop_sock_recvfrom (pair.loop, pair.a, 1), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                   "non-blocking");
+  sock_take_error (loop_event_loop_sock_sendall (pair.loop, pair.a, data), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                   "non-blocking");
+  sock_take_error (loop_event_loop_sock_sendto (pair.loop, pair.a, data, address), G_IO_ERROR,
+                   G_IO_ERROR_INVALID_ARGUMENT, "non-blocking");
+  sock_take_error (loop_event_loop_sock_accept (pair.loop, pair.a), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                   "non-blocking");
+  sock_take_error (loop_event_loop_sock_connect (pair.loop, pair.a, G_SOCKET_CONNECTABLE (address)), G_IO_ERROR,
+                   G_IO_ERROR_INVALID_ARGUMENT, "non-blocking");
 
   g_socket_set_blocking (pair.a, FALSE);
   sock_take_nothing (loop_event_loop_sock_sendall (pair.loop, pair.a, data));
@@ -85,9 +75,12 @@ START_TEST (test_transport)
   socket = g_value_get_object (&value);
   fd = g_socket_get_fd (socket);
 
-  expect (loop_event_loop_sock_recv (tcp.loop, socket, 1), LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE, "transport");
-  expect (loop_event_loop_sock_sendall (tcp.loop, socket, data), LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE, "transport");
-  expect (loop_event_loop_sock_wait (tcp.loop, fd, G_IO_IN), LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE, "transport");
+  sock_take_error (loop_event_loop_sock_recv (tcp.loop, socket, 1), LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE,
+                   "transport");
+  sock_take_error (loop_event_loop_sock_sendall (tcp.loop, socket, data), LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE,
+                   "transport");
+  sock_take_error (loop_event_loop_sock_wait (tcp.loop, fd, G_IO_IN), LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE,
+                   "transport");
   ck_assert (!loop_event_loop_sock_check (tcp.loop, fd, &error));
   tcp_assert_error (error, LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE);
 
@@ -107,7 +100,8 @@ START_TEST (test_callbacks)
   g_autofree char *text = NULL;
 
   ck_assert (loop_event_loop_add_reader (pair.loop, fd, count_up, &n, NULL));
-  expect (loop_event_loop_sock_recv (pair.loop, pair.a, 1), LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE, "callback");
+  sock_take_error (loop_event_loop_sock_recv (pair.loop, pair.a, 1), LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE,
+                   "callback");
   sock_write (pair.b, "x");
   run_once (pair.loop);
   run_once (pair.loop);
@@ -135,8 +129,8 @@ START_TEST (test_closed)
   g_auto (SockPair) pair = sock_pair_new (SOCK_STREAM);
 
   g_socket_close (pair.a, NULL);
-  expect (loop_event_loop_sock_recv (pair.loop, pair.a, 1), G_IO_ERROR, G_IO_ERROR_CLOSED, "closed");
-  expect (loop_event_loop_sock_wait (pair.loop, -1, G_IO_IN), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "-1");
+  sock_take_error (loop_event_loop_sock_recv (pair.loop, pair.a, 1), G_IO_ERROR, G_IO_ERROR_CLOSED, "closed");
+  sock_take_error (loop_event_loop_sock_wait (pair.loop, -1, G_IO_IN), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "-1");
 }
 END_TEST
 
@@ -147,11 +141,12 @@ START_TEST (test_refused)
   g_autoptr (GSocketAddress) address = g_inet_socket_address_new_from_string ("127.0.0.1", tcp_unused_port ());
   g_autoptr (GSocketConnectable) service = g_network_service_new ("x", "tcp", "example.org");
 
-  expect (loop_event_loop_sock_connect (pair.loop, socket, G_SOCKET_CONNECTABLE (address)), G_IO_ERROR,
-          G_IO_ERROR_CONNECTION_REFUSED, "Could not connect to 127.0.0.1");
-  expect (loop_event_loop_sock_connect (pair.loop, socket, service), G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
-          "GNetworkService");
-  expect (loop_event_loop_sock_accept (pair.loop, socket), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "Could not accept");
+  sock_take_error (loop_event_loop_sock_connect (pair.loop, socket, G_SOCKET_CONNECTABLE (address)), G_IO_ERROR,
+                   G_IO_ERROR_CONNECTION_REFUSED, "Could not connect to 127.0.0.1");
+  sock_take_error (loop_event_loop_sock_connect (pair.loop, socket, service), G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
+                   "GNetworkService");
+  sock_take_error (loop_event_loop_sock_accept (pair.loop, socket), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                   "Could not accept");
 }
 END_TEST
 
@@ -190,7 +185,7 @@ START_TEST (test_broken_pipe)
   g_autoptr (GBytes) data = g_bytes_new_static ("x", 1);
 
   g_socket_close (pair.b, NULL);
-  expect (loop_event_loop_sock_sendall (pair.loop, pair.a, data), G_IO_ERROR, G_IO_ERROR_BROKEN_PIPE, "send");
+  sock_take_error (loop_event_loop_sock_sendall (pair.loop, pair.a, data), G_IO_ERROR, G_IO_ERROR_BROKEN_PIPE, "send");
 }
 END_TEST
 
@@ -202,8 +197,8 @@ START_TEST (test_datagram_too_long)
   g_autoptr (GBytes) data = tcp_random_bytes (65508);
   g_autoptr (GBytes) less = g_bytes_new_from_bytes (data, 0, 65507);
 
-  expect (loop_event_loop_sock_sendto (pair.loop, socket, data, address), G_IO_ERROR, G_IO_ERROR_MESSAGE_TOO_LARGE,
-          "send");
+  sock_take_error (loop_event_loop_sock_sendto (pair.loop, socket, data, address), G_IO_ERROR,
+                   G_IO_ERROR_MESSAGE_TOO_LARGE, "send");
   ck_assert_int_eq (sock_take_number (loop_event_loop_sock_sendto (pair.loop, socket, less, address)), 65507);
 }
 END_TEST

@@ -27,16 +27,6 @@ make_pair (int fds[2])
     }
 }
 
-static GSocket *
-wrap (int fd)
-{
-  GSocket *socket = g_socket_new_from_fd (fd, NULL);
-
-  g_socket_set_blocking (socket, FALSE);
-
-  return socket;
-}
-
 typedef struct
 {
   SockPair pair;
@@ -53,7 +43,7 @@ set_up (void)
   int fds[2];
 
   make_pair (fds);
-  f.old = wrap (fds[0]);
+  f.old = sock_wrap (fds[0]);
   f.old_peer = fds[1];
 
   return f;
@@ -73,7 +63,7 @@ reuse (Fixture *f)
       ck_assert_int_eq (dup3 (fds[0], number, O_CLOEXEC), number);
       close (fds[0]);
     }
-  f->new = wrap (number);
+  f->new = sock_wrap (number);
   f->new_peer = fds[1];
 }
 
@@ -224,7 +214,7 @@ START_TEST (test_storm)
           int fds[2];
 
           ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-          slot->socket = wrap (fds[0]);
+          slot->socket = sock_wrap (fds[0]);
           slot->peer = fds[1];
           g_snprintf (slot->token, sizeof slot->token, "%d", round);
           slot->future = loop_event_loop_sock_recv (pair.loop, slot->socket, 100);

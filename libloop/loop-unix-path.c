@@ -269,7 +269,7 @@ bind_to_file (int fd,
     return TRUE;
 
   /* It could not be known for ours later on. */
-  if (lstat (address->sun_path, &status) < 0)
+  if (fstatat (AT_FDCWD, address->sun_path, &status, AT_SYMLINK_NOFOLLOW) < 0)
     {
       g_autofree char *text = loop_unix_path_to_string (address, length);
 
@@ -334,7 +334,7 @@ loop_unix_file_remove (LoopUnixFile *self, GError **error)
   if (path == NULL || self->pid != getpid ())
     return TRUE;
 
-  result = lstat (path, &status);
+  result = fstatat (AT_FDCWD, path, &status, AT_SYMLINK_NOFOLLOW);
   if (result == 0 && (status.st_ino != self->inode || status.st_dev != self->device))
     return TRUE;
   if (result == 0)

@@ -2,6 +2,7 @@
 """Connections and servers with asyncio's names and keywords: unix sockets, several addresses, sockets from elsewhere."""
 
 import os
+import pathlib
 import shutil
 import signal
 import socket
@@ -86,6 +87,7 @@ class TestConnections(unittest.TestCase):
         self.assertEqual(self.check_unix(self.path).get_path(), self.path)
         self.assertFalse(os.path.exists(self.path))
         self.check_unix(os.fsencode(self.path))
+        self.check_unix(pathlib.Path(self.path))
 
     def test_abstract(self):
         address = self.check_unix(f"\0libloop-test-{os.getpid()}")

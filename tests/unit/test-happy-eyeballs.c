@@ -81,6 +81,37 @@ START_TEST (test_without_delay)
 }
 END_TEST
 
+static guint n_fds_in_factory;
+
+static GObject *
+count_fds_and_make (gpointer tcp)
+{
+  n_fds_in_factory = tcp_count_fds ();
+
+  return tcp_client_factory (tcp);
+}
+
+/* At once, however long the user takes to make a protocol. */
+START_TEST (test_losers_are_closed_first)
+{
+  g_auto (Tcp) tcp = tcp_new ();
+  g_autoptr (LoopConnectionOptions) options = loop_connection_options_new ();
+  g_autoptr (LoopFuture) future = NULL;
+  guint n_fds;
+
+  tcp_raw_listen (&tcp, "127.0.0.1", 5, &tcp.port);
+  tcp_raw_listen_full (&tcp, "127.0.0.2", &tcp.port);
+  n_fds = tcp_count_fds ();
+  fake_resolver_add ("several.test", "127.0.0.2 127.0.0.1");
+  loop_connection_options_set_happy_eyeballs_delay (options, 0.0);
+  tcp_add_client (&tcp);
+  future =
+      loop_event_loop_create_connection (tcp.loop, "several.test", tcp.port, options, count_fds_and_make, &tcp, NULL);
+  g_object_unref (tcp_take_transport (&tcp, future));
+  ck_assert_uint_eq (n_fds_in_factory, n_fds + 1);
+}
+END_TEST
+
 START_TEST (test_first_answers)
 {
   g_auto (Tcp) tcp = tcp_new ();
@@ -350,6 +381,7 @@ END_TEST
 LOOP_TEST_MAIN ("happy-eyeballs",
                 test_first_is_silent,
                 test_without_delay,
+                test_losers_are_closed_first,
                 test_first_answers,
                 test_first_refuses,
                 test_first_answers_last,

@@ -29,7 +29,7 @@ struct _LoopConnecting
 
   LoopTransport *transport;
   gboolean is_in_factory;
-  gboolean is_abandoned; /* done while the factory, on the stack, ran a main loop of its own */
+  gboolean is_abandoned; /* while the factory is on the stack: it ran a main loop of its own, or closed the loop */
 };
 
 G_GNUC_INTERNAL

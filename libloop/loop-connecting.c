@@ -35,7 +35,13 @@ connecting_end (LoopConnecting *self)
 static void
 connecting_loop_closed (LoopCloseHook *hook)
 {
-  connecting_end ((LoopConnecting *) ((char *) hook - G_STRUCT_OFFSET (LoopConnecting, hook)));
+  LoopConnecting *self = (LoopConnecting *) ((char *) hook - G_STRUCT_OFFSET (LoopConnecting, hook));
+
+  /* The factory may close the loop, if that is called before it runs. */
+  if (self->is_in_factory)
+    self->is_abandoned = TRUE;
+  else
+    connecting_end (self);
 }
 
 static void
@@ -119,7 +125,10 @@ make_transport (LoopConnecting *self, int fd, GSocket *socket)
     {
       if (socket == NULL)
         close (fd);
-      loop_event_loop_schedule (self->loop, end_abandoned, self, NULL, self->future->name);
+      if (loop_event_loop_is_closed (self->loop))
+        connecting_end (self);
+      else
+        loop_event_loop_schedule (self->loop, end_abandoned, self, NULL, self->future->name);
       return;
     }
 

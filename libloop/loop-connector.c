@@ -61,34 +61,38 @@ connector_end (LoopConnecting *connecting)
   g_clear_pointer (&self->host, g_free);
 }
 
-static gboolean
-have_same_message (GPtrArray *errors)
+/* asyncio's way: the message that all of them have, or all messages. */
+static char *
+join_messages (GPtrArray *errors)
 {
   const GError *first = g_ptr_array_index (errors, 0);
+  g_autoptr (GString) text = g_string_new (first->message);
+  gboolean is_same = TRUE;
 
   for (guint i = 1; i < errors->len; i++)
-    if (!g_str_equal (((const GError *) g_ptr_array_index (errors, i))->message, first->message))
-      return FALSE;
+    {
+      const GError *error = g_ptr_array_index (errors, i);
 
-  return TRUE;
+      is_same = is_same && g_str_equal (error->message, first->message);
+      g_string_append_printf (text, "; %s", error->message);
+    }
+
+  return is_same ? g_strdup (first->message) : g_string_free (g_steal_pointer (&text), FALSE);
 }
 
-/* All attempts have failed: with the one error there was, or with all of them. */
+/* All attempts have failed. */
 static void
 fail_with_errors (Connector *self)
 {
   g_autoptr (GPtrArray) errors = loop_happy_eyeballs_dup_errors (self->race);
   const GError *first = g_ptr_array_index (errors, 0);
-  g_autoptr (GString) text = g_string_new (first->message);
-
-  for (guint i = 1; i < errors->len && !have_same_message (errors); i++)
-    g_string_append_printf (text, "; %s", ((const GError *) g_ptr_array_index (errors, i))->message);
+  g_autofree char *text = join_messages (errors);
 
   if (self->all_errors)
     g_object_set_data_full (G_OBJECT (self->connecting.future), ERRORS_KEY, g_ptr_array_ref (errors),
                             (GDestroyNotify) g_ptr_array_unref);
 
-  loop_connecting_fail (&self->connecting, g_error_new_literal (first->domain, first->code, text->str));
+  loop_connecting_fail (&self->connecting, g_error_new_literal (first->domain, first->code, text));
 }
 
 static void

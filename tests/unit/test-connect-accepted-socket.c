@@ -156,6 +156,30 @@ START_TEST (test_cancelled)
 }
 END_TEST
 
+static GObject *
+close_loop_and_make (gpointer user_data)
+{
+  tcp_close_loop (user_data);
+  ck_assert_uint_eq (n_destroyed, 0);
+
+  return tcp_client_factory (user_data);
+}
+
+START_TEST (test_loop_closed_in_factory)
+{
+  g_auto (Tcp) tcp = tcp_new ();
+  int fd;
+  g_autoptr (GSocket) socket = accept_unix (&tcp, &fd);
+  g_autoptr (LoopFuture) future = NULL;
+
+  tcp_add_client (&tcp);
+  future = loop_event_loop_connect_accepted_socket (tcp.loop, socket, NULL, close_loop_and_make, &tcp, count_destroyed);
+  ck_assert_uint_eq (n_destroyed, 1);
+  ck_assert_uint_eq (tcp_peer_at (tcp.clients, 0)->n_made, 0);
+  ck_assert (!g_socket_is_closed (socket));
+}
+END_TEST
+
 START_TEST (test_loop_is_closed)
 {
   g_auto (Tcp) tcp = tcp_new ();
@@ -181,4 +205,5 @@ LOOP_TEST_MAIN ("connect-accepted-socket",
                 test_two_sockets,
                 test_no_protocol,
                 test_cancelled,
+                test_loop_closed_in_factory,
                 test_loop_is_closed)

@@ -203,6 +203,31 @@ START_TEST (test_cancelled_at_once)
 }
 END_TEST
 
+static GObject *
+close_loop_and_make (gpointer user_data)
+{
+  tcp_close_loop (user_data);
+  ck_assert_uint_eq (n_destroyed, 0);
+
+  return tcp_client_factory (user_data);
+}
+
+START_TEST (test_loop_closed_in_factory)
+{
+  g_auto (UnixPlace) place = unix_place_new ();
+  g_auto (Tcp) tcp = tcp_new ();
+  int listener = unix_raw_listen (&tcp, place.path, 1);
+  g_autoptr (LoopFuture) future = NULL;
+
+  tcp_add_client (&tcp);
+  future =
+      loop_event_loop_create_unix_connection (tcp.loop, place.path, NULL, close_loop_and_make, &tcp, count_destroyed);
+  ck_assert_uint_eq (n_destroyed, 1);
+  ck_assert (tcp_raw_is_eof (tcp_raw_accept (&tcp, listener)));
+  ck_assert_int_eq (g_unlink (place.path), 0);
+}
+END_TEST
+
 START_TEST (test_errors)
 {
   g_auto (UnixPlace) place = unix_place_new ();
@@ -270,6 +295,7 @@ LOOP_TEST_MAIN ("unix-connection",
                 test_server_goes_while_waiting,
                 test_loop_closed_while_waiting,
                 test_cancelled_at_once,
+                test_loop_closed_in_factory,
                 test_errors,
                 test_wrong_options,
                 test_no_protocol)

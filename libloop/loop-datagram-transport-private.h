@@ -29,6 +29,8 @@ struct _LoopDatagramTransport
   LoopWriteBuffer received; /* what had come when the protocol would have no more */
   GArray *errors;           /* or NULL: LoopDatagramErrors */
   guint max_segment;
+  guint n_failures;      /* to receive, one after another */
+  LoopTimerHandle *rest; /* or NULL: it does not try to receive until then */
   guint8 is_unix;
   guint8 has_peer;   /* the kernel knows whom it sends to */
   guint8 has_trains; /* and hands them over as a whole */

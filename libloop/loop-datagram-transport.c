@@ -10,6 +10,10 @@
 /* How many batches one event may lead to, so that many datagrams leave time for others. */
 #define MAX_CALLS 4
 
+/* The network has an error for each datagram that it refuses. When there is nothing else, it may well stay so. */
+#define MAX_FAILURES 16
+#define REST_NS (50 * 1000 * 1000)
+
 /**
  * LoopDatagramTransport:
  *
@@ -147,6 +151,43 @@ deliver_batch (LoopDatagramTransport *self)
 }
 
 static void
+end_rest (LoopDatagramTransport *self)
+{
+  LoopTimerHandle *rest = g_steal_pointer (&self->rest);
+
+  if (rest == NULL)
+    return;
+
+  loop_timer_handle_cancel (rest);
+  loop_timer_handle_unref (rest);
+}
+
+static void
+rest_is_over (gpointer data)
+{
+  LoopDatagramTransport *self = data;
+
+  g_clear_pointer (&self->rest, loop_timer_handle_unref);
+  loop_socket_transport_start_reading (&self->parent_instance);
+}
+
+/* A socket that cannot be received from, for want of memory for example, stays readable: that is not to be all there is. */
+static void
+note_failure (LoopDatagramTransport *self, int saved_errno)
+{
+  LoopEventLoop *loop = get_loop (self);
+
+  if (++self->n_failures >= MAX_FAILURES && self->rest == NULL)
+    {
+      loop_socket_transport_stop_reading (&self->parent_instance);
+      self->rest = loop_timer_handle_ref (loop_event_loop_schedule_at (
+          loop, loop_clock_now () + REST_NS, rest_is_over, g_object_ref (self), g_object_unref, "datagram endpoint"));
+    }
+
+  loop_datagram_transport_report (self, saved_errno, "The socket of an endpoint reports an error");
+}
+
+static void
 datagram_transport_readable (LoopWatch *watch)
 {
   LoopDatagramTransport *self = loop_datagram_transport_from_watch (watch);
@@ -170,10 +211,11 @@ datagram_transport_readable (LoopWatch *watch)
       if (status < 0)
         {
           if (errno != EAGAIN)
-            loop_datagram_transport_report (self, errno, "The socket of an endpoint reports an error");
+            note_failure (self, errno);
           break;
         }
 
+      self->n_failures = 0;
       deliver_batch (self);
       loop_datagram_transport_send_collected (self);
       if (status == 0)
@@ -192,6 +234,7 @@ loop_datagram_transport_close (LoopTransport *transport)
   LoopDatagramTransport *self = loop_datagram_transport_from_base (transport);
 
   loop_datagram_transport_send_collected (self);
+  end_rest (self);
   get_parent_class ()->close (transport);
   loop_write_buffer_clear (&self->received);
 }
@@ -202,6 +245,7 @@ loop_datagram_transport_abort (LoopTransport *transport)
   LoopDatagramTransport *self = loop_datagram_transport_from_base (transport);
 
   loop_datagram_transport_send_collected (self);
+  end_rest (self);
   get_parent_class ()->abort (transport);
   loop_write_buffer_clear (&self->received);
 }
@@ -266,6 +310,7 @@ loop_datagram_transport_finalize (GObject *object)
   LoopDatagramTransport *self = LOOP_DATAGRAM_TRANSPORT (object);
 
   loop_write_buffer_clear (&self->received);
+  g_clear_pointer (&self->rest, loop_timer_handle_unref);
   g_clear_pointer (&self->errors, g_array_unref);
   g_clear_object (&self->remote);
 

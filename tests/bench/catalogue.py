@@ -57,6 +57,8 @@ ECHO = [("rate", "requests/s", "{:,.0f}"), ("user_us", "user µs", "{:.3f}"),
         ("sampled_user_us", "(sampled)", "{:.3f}"), ("cpu_us", "CPU µs", "{:.2f}"),
         ("syscalls", "syscalls", "{:.2f}"), ("p50_us", "p50 µs", "{:.0f}"),
         ("p99_us", "p99 µs", "{:.0f}"), ("busy", "busy", "{:.0%}")]
+UDP = [("rate", "datagrams/s", "{:,.0f}"), ("cpu_us", "CPU µs", "{:.2f}"), ("user_us", "user µs", "{:.3f}"),
+       ("syscalls", "syscalls", "{:.2f}"), ("lost", "lost", "{:.0f}"), ("busy", "busy", "{:.0%}")]
 INSTRUCTIONS = [("instructions", "user instructions", "{:.0f}")]
 IDLE = [("rate_without", "rate without", "{:,.0f}"), ("rate", "rate with", "{:,.0f}"),
         ("kept", "with/without", "{:.3f}"), ("bytes_idle", "bytes per idle", "{:.0f}"),
@@ -85,6 +87,19 @@ def echo_contenders(*names):
     programs = {"libloop": "echo-loop", "raw epoll": "echo-epoll", "libuv": "echo-uv",
                 "libevent": "echo-event", "GIO": "echo-gio"}
     return [Contender(name, [programs[name]]) for name in names]
+
+
+def udp(size, trains=False):
+    programs = {"libloop": ["echo-udp-loop"], "recvfrom": ["echo-udp-epoll"], "libuv": ["echo-udp-uv"],
+                "libuv-mmsg": ["echo-udp-uv", "--mmsg"], "libevent": ["echo-udp-event"], "GIO": ["echo-udp-gio"]}
+    return Benchmark(
+        f"udp-{size}{'-trains' * trains}", f"UDP echo, {size} bytes, 16 sockets with 16 datagrams on their way each"
+        f"{', sent as trains' * trains}", "udp",
+        [Contender(name, argv) for name, argv in programs.items()],
+        [Check(figure, kind, 1.3, peer=peer) for peer in ("libuv", "libuv-mmsg")
+         for figure, kind in (("rate", "share"), ("cpu_us", "faster"))],
+        UDP, {"connections": 16, "size": size, "load": ["--trains"] * trains},
+        notes=["CPU µs: of the server, by datagram; libuv-mmsg: with UV_UDP_RECVMMSG, which is off by default"])
 
 
 def echo(connections, size):
@@ -221,6 +236,7 @@ BENCHMARKS = [
 ] + [
     echo(connections, size) for size in (64, 1024) for connections in (1, 50, 500)
 ] + [
+    udp(64), udp(1400), udp(64, trains=True), udp(1400, trains=True),
     Benchmark(
         "echo-instructions", "user instructions per echo, 64 bytes, 50 connections",
         "instructions", echo_contenders("libloop", "raw epoll", "libuv", "libevent", "GIO"),

@@ -121,33 +121,32 @@ class Server:
         return run_load(self.settings, self.port, connections, size, seconds, "--warmup",
                         str(warmup), *options)
 
-    def sample(self, connections, size):
+    def sample(self, connections, size, program="load", options=()):
         """The figures of one measured time; server and load report it together."""
         settings = self.settings
         for attempt in range(RETRIES):
             load = run_load(settings, self.port, connections, size, settings.seconds, "--warmup",
-                            str(settings.warmup), "--mark-fd", str(self.control),
-                            pass_fds=[self.control])
+                            str(settings.warmup), "--mark-fd", str(self.control), *options,
+                            pass_fds=[self.control], program=program)
             server = decode(self.process.stdout.readline(), self.name)
             waited = max(load["waited_s"], server["waited_s"])
             if not settings.is_disturbed(waited, load["seconds"], attempt):
                 break
         requests = max(load["requests"], 1)
         cpu = server["user_s"] + server["sys_s"]
-        return {
+        figures = {key: load[key] for key in ("p50_us", "p99_us", "lost") if key in load}
+        return figures | {
             "rate": load["rate"],
             "user_us": server["user_ns"] / requests / 1e3,
             "sampled_user_us": server["user_s"] / requests * 1e6,
             "cpu_us": cpu / requests * 1e6,
             "syscalls": server["syscalls"] / requests,
-            "p50_us": load["p50_us"],
-            "p99_us": load["p99_us"],
             "busy": cpu / server["seconds"],
         }
 
 
-def run_load(settings, port, connections, size, seconds, *options, pass_fds=(), idle=()):
-    argv = [settings.path("load"), *options, str(port), str(connections), str(size), str(seconds),
+def run_load(settings, port, connections, size, seconds, *options, pass_fds=(), idle=(), program="load"):
+    argv = [settings.path(program), *options, str(port), str(connections), str(size), str(seconds),
             *idle]
     result = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             env=settings.env(), pass_fds=pass_fds, timeout=150, check=False)
@@ -242,6 +241,19 @@ def round_echo(settings, benchmark, contenders, number):
     return samples
 
 
+def round_udp(settings, benchmark, contenders, number):
+    """Each has a server of its own; they are asked one after another."""
+    options = benchmark.options
+    samples = {contender.name: [] for contender in contenders}
+    with contextlib.ExitStack() as stack:
+        servers = {c.name: stack.enter_context(Server(settings, settings.argv(c))) for c in contenders}
+        for slice_number in range(1 if settings.quick else settings.slices):
+            for contender in rotated(contenders, number + slice_number):
+                samples[contender.name].append(servers[contender.name].sample(
+                    options["connections"], options["size"], "load-udp", options["load"]))
+    return samples
+
+
 def round_idle(settings, benchmark, contenders, number):
     """Two servers of each: one with the idle connections, and one without."""
     connections, size = benchmark.options["connections"], benchmark.options["size"]
@@ -315,7 +327,7 @@ def round_instructions(settings, benchmark, contenders, number):
     return figures
 
 
-ROUNDS = {"calls": round_calls, "echo": round_echo, "idle": round_idle,
+ROUNDS = {"calls": round_calls, "echo": round_echo, "udp": round_udp, "idle": round_idle,
           "instructions": round_instructions}
 
 

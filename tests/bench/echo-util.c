@@ -105,6 +105,36 @@ echo_listen (void)
   return fd;
 }
 
+/* So large that no server loses what has been sent to it. */
+void
+echo_set_udp_buffers (int fd)
+{
+  int size = 4 * 1024 * 1024;
+
+  setsockopt (fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+  setsockopt (fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+}
+
+/* A datagram socket for those that do not make their own. */
+int
+echo_bind_udp (void)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET };
+  socklen_t length = sizeof address;
+  int fd = socket (AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+  address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
+  if (fd < 0 || bind (fd, (struct sockaddr *) &address, sizeof address) != 0 ||
+      getsockname (fd, (struct sockaddr *) &address, &length) != 0)
+    {
+      perror ("bind");
+      exit (1);
+    }
+  echo_set_udp_buffers (fd);
+  echo_ready (ntohs (address.sin_port), NULL);
+  return fd;
+}
+
 void
 echo_ready (unsigned int port, const char *inspector)
 {

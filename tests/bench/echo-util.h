@@ -16,11 +16,13 @@
 
 #define ECHO_BUFFER_SIZE (64 * 1024)
 
-/* One per chunk of bytes that was received and sent back. */
+/* One per chunk of bytes, or datagram, that was received and sent back. */
 extern uint64_t echo_requests;
 
 void echo_init (const char *name);
 int echo_listen (void);
+int echo_bind_udp (void);
+void echo_set_udp_buffers (int fd);
 void echo_ready (unsigned int port, const char *inspector);
 bool echo_control (void);
 void echo_finish (void);

@@ -115,6 +115,19 @@ WRAP (ssize_t, recv, (int fd, void *buf, size_t n, int flags), (fd, buf, n, flag
 WRAP (ssize_t, send, (int fd, const void *buf, size_t n, int flags), (fd, buf, n, flags))
 WRAP (ssize_t, recvmsg, (int fd, struct msghdr *msg, int flags), (fd, msg, flags))
 WRAP (ssize_t, sendmsg, (int fd, const struct msghdr *msg, int flags), (fd, msg, flags))
+WRAP (ssize_t,
+      recvfrom,
+      (int fd, void *buf, size_t n, int flags, struct sockaddr *from, socklen_t *length),
+      (fd, buf, n, flags, from, length))
+WRAP (ssize_t,
+      sendto,
+      (int fd, const void *buf, size_t n, int flags, const struct sockaddr *to, socklen_t length),
+      (fd, buf, n, flags, to, length))
+WRAP (int,
+      recvmmsg,
+      (int fd, struct mmsghdr *msgs, unsigned int n, int flags, struct timespec *timeout),
+      (fd, msgs, n, flags, timeout))
+WRAP (int, sendmmsg, (int fd, struct mmsghdr *msgs, unsigned int n, int flags), (fd, msgs, n, flags))
 WRAP (int, poll, (struct pollfd * fds, nfds_t n, int timeout), (fds, n, timeout))
 WRAP (int,
       ppoll,

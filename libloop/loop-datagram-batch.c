@@ -343,6 +343,8 @@ loop_datagram_send (int fd, const LoopDatagram *datagrams, guint n, guint *max_s
               guint16 segment = (guint16) datagram->length;
               struct cmsghdr *control = (struct cmsghdr *) &controls[n_messages];
 
+              /* There are some bytes behind the number. */
+              memset (control, 0, sizeof controls[n_messages]);
               *control = (struct cmsghdr) {
                 .cmsg_level = SOL_UDP,
                 .cmsg_type = UDP_SEGMENT,

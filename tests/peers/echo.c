@@ -8,7 +8,7 @@
 
 /*
  * An echo server for programs that are not ours, until SIGTERM: "echo" on a port that it says, "echo PATH" on a unix
- * socket. Who does not read is not read from.
+ * socket, "echo @NAME" on one in the abstract namespace. Who does not read is not read from.
  */
 
 static void
@@ -50,14 +50,31 @@ stop_serving (gpointer user_data)
   loop_server_close_clients (server);
 }
 
-static void
-serve (LoopEventLoop *loop)
+static LoopFuture *
+create_server (LoopEventLoop *loop, const char *path)
 {
   static const char *const hosts[] = { "127.0.0.1", NULL };
-  g_autoptr (LoopFuture) future = loop_event_loop_create_server (loop, hosts, 0, NULL, make_echo, NULL, NULL);
+
+  if (path != NULL)
+    return loop_event_loop_create_unix_server (loop, path, NULL, make_echo, NULL, NULL);
+
+  return loop_event_loop_create_server (loop, hosts, 0, NULL, make_echo, NULL, NULL);
+}
+
+static guint
+get_port (LoopServer *server)
+{
+  g_autoptr (GPtrArray) sockets = loop_server_get_sockets (server);
+  g_autoptr (GSocketAddress) address = g_socket_get_local_address (g_ptr_array_index (sockets, 0), NULL);
+
+  return G_IS_INET_SOCKET_ADDRESS (address) ? g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address)) : 0;
+}
+
+static void
+serve (LoopEventLoop *loop, const char *path)
+{
+  g_autoptr (LoopFuture) future = create_server (loop, path);
   g_autoptr (LoopFuture) closed = NULL;
-  g_autoptr (GPtrArray) sockets = NULL;
-  g_autoptr (GSocketAddress) address = NULL;
   g_auto (GValue) value = G_VALUE_INIT;
   g_autoptr (GError) error = NULL;
   LoopServer *server;
@@ -68,9 +85,7 @@ serve (LoopEventLoop *loop)
   if (!loop_event_loop_add_signal_handler (loop, SIGTERM, stop_serving, server, NULL, &error))
     g_error ("%s", error->message);
 
-  sockets = loop_server_get_sockets (server);
-  address = g_socket_get_local_address (g_ptr_array_index (sockets, 0), NULL);
-  printf ("%u\n", g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address)));
+  printf ("%u\n", get_port (server));
   fflush (stdout);
 
   closed = loop_server_wait_closed (server);
@@ -79,11 +94,11 @@ serve (LoopEventLoop *loop)
 }
 
 int
-main (void)
+main (int argc, char **argv)
 {
   g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
 
-  serve (loop);
+  serve (loop, argc > 1 ? argv[1] : NULL);
   loop_event_loop_close (loop);
 
   return 0;

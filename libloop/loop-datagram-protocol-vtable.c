@@ -2,7 +2,7 @@
 
 #include "config.h"
 
-#include "loop-datagram-protocol.h"
+#include "loop-datagram-transport-private.h"
 
 #define LOOP_TYPE_DATAGRAM_VTABLE_PROTOCOL (loop_datagram_vtable_protocol_get_type ())
 G_DECLARE_FINAL_TYPE (LoopDatagramVtableProtocol,
@@ -117,6 +117,15 @@ loop_datagram_vtable_protocol_iface_init (LoopDatagramProtocolInterface *iface)
   iface->resume_writing = vtable_resume_writing;
   iface->datagram_received = vtable_datagram_received;
   iface->error_received = vtable_error_received;
+}
+
+gpointer
+loop_datagram_vtable_protocol_get_function (GObject *protocol)
+{
+  if (G_OBJECT_TYPE (protocol) != LOOP_TYPE_DATAGRAM_VTABLE_PROTOCOL)
+    return NULL;
+
+  return (gpointer) ((LoopDatagramVtableProtocol *) protocol)->vtable->datagram_received;
 }
 
 /**

@@ -50,6 +50,10 @@ LoopDatagramTransport *loop_datagram_transport_new (LoopEventLoop *loop,
                                                     GObject *protocol,
                                                     GError **error);
 
+/* As loop_vtable_protocol_get_function(). */
+G_GNUC_INTERNAL
+gpointer loop_datagram_vtable_protocol_get_function (GObject *protocol);
+
 /* For loop-datagram-transport.c, from its half for sending. */
 G_GNUC_INTERNAL
 void loop_datagram_transport_send_collected (LoopDatagramTransport *self);

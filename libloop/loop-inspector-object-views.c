@@ -4,6 +4,7 @@
 
 #include "loop-inspector-views-private.h"
 
+#include "loop-datagram-transport-private.h"
 #include "loop-protocol-vtable-private.h"
 #include "loop-server-private.h"
 #include "loop-subprocess-transport-private.h"
@@ -20,11 +21,11 @@
 
 /* Of a descriptor that is open: these system calls neither block nor take a lock that the loop thread could hold. */
 static void
-set_local_address (LoopRow *row, guint index, int fd)
+ask_for_address (LoopRow *row, guint index, int fd, int (*ask) (int fd, struct sockaddr *address, socklen_t *length))
 {
   socklen_t length = sizeof row->addresses[index];
 
-  if (getsockname (fd, (struct sockaddr *) &row->addresses[index], &length) == 0)
+  if (ask (fd, (struct sockaddr *) &row->addresses[index], &length) == 0)
     row->address_lengths[index] = (guint) MIN (length, sizeof row->addresses[index]);
 }
 
@@ -68,13 +69,17 @@ loop_view_complete_transport (LoopRow *row)
   row->address_lengths[0] = MIN (description.peer_length, (guint) sizeof row->addresses[0]);
   if (row->address_lengths[0] > 0)
     memcpy (&row->addresses[0], description.peer, row->address_lengths[0]);
+  else if (row->fd >= 0)
+    ask_for_address (row, 0, row->fd, getpeername);
   if (row->fd >= 0)
-    set_local_address (row, 1, row->fd);
+    ask_for_address (row, 1, row->fd, getsockname);
 
   if (transport->protocol == NULL)
     return;
 
   row->names[0].function = loop_vtable_protocol_get_function (transport->protocol);
+  if (row->names[0].function == NULL)
+    row->names[0].function = loop_datagram_vtable_protocol_get_function (transport->protocol);
   if (row->names[0].function == NULL)
     row->names[0].name = G_OBJECT_TYPE_NAME (transport->protocol);
 }
@@ -136,7 +141,7 @@ loop_view_complete_server (LoopRow *row)
       const LoopListener *listener = g_ptr_array_index (server->listeners, i);
 
       if (row->n_addresses < LOOP_ROW_N_ADDRESSES && listener->watch.fd >= 0)
-        set_local_address (row, row->n_addresses, listener->watch.fd);
+        ask_for_address (row, row->n_addresses, listener->watch.fd, getsockname);
       row->n_addresses++;
     }
 }

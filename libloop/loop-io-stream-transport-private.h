@@ -55,6 +55,8 @@ struct _LoopIOStreamTransport
   guint8 is_connected; /* connection_made was called */
   guint8 is_closing;
   guint8 is_eof_due;
+  guint8 is_read_paused;
+  guint8 is_write_paused;
 
   guint is_lost : 1; /* connection_lost is due or was called */
   guint is_input_pollable : 1;
@@ -62,13 +64,11 @@ struct _LoopIOStreamTransport
   guint needs_flush : 1; /* the output stream keeps what it is given until it is flushed */
   guint is_reading : 1;  /* an operation, or a callback of ours, is under way */
   guint is_held : 1;     /* there is something in read_buffer, or in read_error */
-  guint is_read_paused : 1;
   guint is_read_finished : 1;
   guint is_writing : 1; /* likewise: a write, a flush, or the end of the stream */
   guint is_flush_due : 1;
   guint is_unwritable : 1; /* closing, after write_eof(), or after a failed write */
   guint is_eof_sent : 1;
-  guint is_write_paused : 1;
   guint is_loop_ref_held : 1;
   guint has_warned : 1;
 };

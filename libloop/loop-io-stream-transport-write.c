@@ -17,7 +17,7 @@ maybe_pause_protocol (LoopIOStreamTransport *self)
   if (self->is_write_paused || self->buffer.size <= self->high_water || self->is_lost)
     return;
 
-  self->is_write_paused = TRUE;
+  loop_io_stream_transport_set_shown (self, &self->is_write_paused, TRUE);
   self->iface->pause_writing (loop_io_stream_transport_get_own_protocol (self));
 }
 
@@ -27,7 +27,7 @@ maybe_resume_protocol (LoopIOStreamTransport *self)
   if (!self->is_write_paused || self->buffer.size > self->low_water || self->is_lost)
     return;
 
-  self->is_write_paused = FALSE;
+  loop_io_stream_transport_set_shown (self, &self->is_write_paused, FALSE);
   self->iface->resume_writing (loop_io_stream_transport_get_own_protocol (self));
 }
 
@@ -405,8 +405,10 @@ loop_io_stream_transport_set_write_buffer_limits (LoopTransport *transport, gsiz
 {
   LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
 
+  loop_event_loop_enter (transport->loop);
   self->high_water = high;
   self->low_water = low;
+  loop_event_loop_leave (transport->loop);
   maybe_pause_protocol (self);
 }
 

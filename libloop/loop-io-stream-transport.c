@@ -139,7 +139,7 @@ let_go (LoopIOStreamTransport *self)
   g_autoptr (GObject) protocol = NULL;
 
   loop_event_loop_enter (loop);
-  protocol = g_steal_pointer (&self->parent_instance.protocol);
+  protocol = loop_transport_retire (LOOP_TRANSPORT (self));
   self->iface = NULL;
   self->fd = -1;
   loop_event_loop_leave (loop);
@@ -528,7 +528,7 @@ loop_io_stream_transport_pause_reading (LoopTransport *transport)
   if (self->is_read_paused || self->is_closing)
     return;
 
-  self->is_read_paused = TRUE;
+  loop_io_stream_transport_set_shown (self, &self->is_read_paused, TRUE);
   clear_source (&self->read_source);
 }
 
@@ -540,7 +540,7 @@ loop_io_stream_transport_resume_reading (LoopTransport *transport)
   if (!self->is_read_paused || self->is_closing)
     return;
 
-  self->is_read_paused = FALSE;
+  loop_io_stream_transport_set_shown (self, &self->is_read_paused, FALSE);
   start_reading (self);
 }
 
@@ -573,7 +573,11 @@ loop_io_stream_transport_describe (LoopTransport *transport, LoopTransportDescri
   description->n_received = __atomic_load_n (&self->n_received, __ATOMIC_RELAXED);
   description->n_sent = __atomic_load_n (&self->n_sent, __ATOMIC_RELAXED);
   description->write_buffer_size = loop_write_buffer_get_size (&self->buffer);
+  description->low_water = self->low_water;
+  description->high_water = self->high_water;
   description->is_reading = !self->is_read_paused && !self->is_closing && self->is_connected;
+  description->is_read_paused = self->is_read_paused;
+  description->is_write_paused = self->is_write_paused;
 }
 
 static void

@@ -112,6 +112,7 @@ loop_vtable_protocol_new (GType type, const LoopProtocolVTable *vtable, gpointer
   return self;
 }
 
+/* Returns: (nullable): by whose name a protocol of plain functions is known; it may be called under a hold */
 gpointer
 loop_vtable_protocol_get_function (GObject *protocol)
 {

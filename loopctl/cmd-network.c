@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "error.h"
 #include "host-client.h"
+#include "table.h"
 #include "words.h"
 
 #include <glib/gi18n.h>
@@ -61,6 +62,75 @@ ctl_run_create_connection (CtlSession *session, const CtlCommand *command, CtlAr
   return parse_port (ctl_arguments_get (arguments, 1), &port, error) &&
          ctl_host_call (session, "CreateConnection", "transport",
                         g_variant_new ("(sqs)", host, port, get_service (arguments, 2, "print")), error);
+}
+
+/* create_unix_server and create_unix_connection. */
+gboolean
+ctl_run_create_unix (CtlSession *session, const CtlCommand *command, CtlArguments *arguments, GError **error)
+{
+  gboolean is_server = g_str_equal (command->name, "create_unix_server");
+  const char *path = ctl_arguments_get (arguments, 0);
+  g_autofree char *directory = g_get_current_dir ();
+  /* The host may have another directory. */
+  g_autofree char *absolute =
+      *path == '@' || *path == '\0' ? g_strdup (path) : g_canonicalize_filename (path, directory);
+
+  return ctl_host_call (
+      session, is_server ? "CreateUnixServer" : "CreateUnixConnection", is_server ? "server" : "transport",
+      g_variant_new ("(ss)", absolute, get_service (arguments, 1, is_server ? "echo" : "print")), error);
+}
+
+gboolean
+ctl_run_create_datagram_endpoint (CtlSession *session,
+                                  const CtlCommand *command,
+                                  CtlArguments *arguments,
+                                  GError **error)
+{
+  const char *local = "";
+  const char *remote = "";
+  const char *service = "print";
+
+  for (guint i = 0; i < arguments->n_words; i++)
+    {
+      const char *word = ctl_arguments_get (arguments, i);
+
+      if (g_str_has_prefix (word, "local_addr="))
+        local = word + strlen ("local_addr=");
+      else if (g_str_has_prefix (word, "remote_addr="))
+        remote = word + strlen ("remote_addr=");
+      else
+        service = word;
+    }
+
+  return ctl_host_call (session, "CreateDatagramEndpoint", "transport", g_variant_new ("(sss)", local, remote, service),
+                        error);
+}
+
+gboolean
+ctl_run_getaddrinfo (CtlSession *session, const CtlCommand *command, CtlArguments *arguments, GError **error)
+{
+  static const char *const columns[] = { "family", "address", NULL };
+  g_autoptr (CtlTable) table = ctl_table_new (columns);
+  g_autoptr (GVariant) rows = NULL;
+  g_autoptr (GVariant) state = NULL;
+  g_autoptr (GVariant) reply = ctl_session_call (
+      session, CTL_HOST_INTERFACE, "Getaddrinfo",
+      g_variant_new ("(ss)", ctl_arguments_get (arguments, 0), get_service (arguments, 1, "")), "(aa{sv}a{sv})", error);
+
+  if (reply == NULL)
+    return FALSE;
+
+  g_variant_get (reply, "(@aa{sv}@a{sv})", &rows, &state);
+  if (ctl_output_is_json (session->output))
+    {
+      ctl_output_json (session->output, ctl_reply_new (state, "rows", rows));
+      return TRUE;
+    }
+
+  ctl_table_add_all (table, rows);
+  ctl_table_print (table, session->output);
+
+  return TRUE;
 }
 
 static char *
@@ -122,6 +192,22 @@ ctl_run_write (CtlSession *session, const CtlCommand *command, CtlArguments *arg
 
   return call_write (session, "Write",
                      g_variant_new ("(t@ay)", id, g_variant_new_from_bytes (G_VARIANT_TYPE_BYTESTRING, data, TRUE)),
+                     error);
+}
+
+gboolean
+ctl_run_sendto (CtlSession *session, const CtlCommand *command, CtlArguments *arguments, GError **error)
+{
+  g_autofree char *text = g_strjoinv (" ", (char **) arguments->words->pdata + 2);
+  g_autoptr (GBytes) data = ctl_words_unescape (text, error);
+  guint64 id;
+
+  if (data == NULL || !ctl_words_parse_id (ctl_arguments_get (arguments, 0), &id, error))
+    return FALSE;
+
+  return call_write (session, "Sendto",
+                     g_variant_new ("(ts@ay)", id, ctl_arguments_get (arguments, 1),
+                                    g_variant_new_from_bytes (G_VARIANT_TYPE_BYTESTRING, data, TRUE)),
                      error);
 }
 

@@ -212,6 +212,7 @@ propose_kind (Completer *self, CtlComplete kind)
   static const char *const on_off[] = { "on", "off", NULL };
   static const char *const actions[] = { "echo", "sleep", "stop", NULL };
   static const char *const task_actions[] = { "sleep", "wait", NULL };
+  static const char *const addresses[] = { "local_addr=", "remote_addr=", NULL };
   static const char *const services[] = { "echo", "discard", "print", NULL };
 
   switch (kind)
@@ -247,6 +248,10 @@ propose_kind (Completer *self, CtlComplete kind)
       return;
     case CTL_COMPLETE_TASK_ACTION:
       propose_words (self, task_actions);
+      return;
+    case CTL_COMPLETE_ENDPOINT:
+      propose_words (self, addresses);
+      propose_words (self, services);
       return;
     case CTL_COMPLETE_SERVICE:
       propose_words (self, services);

@@ -71,6 +71,42 @@ find_connection (CtlHost *self, guint64 id, GError **error)
   return NULL;
 }
 
+/* @address may be NULL: where the endpoint is connected to. Returns: how many bytes wait to be sent */
+static guint64
+send_datagram (LoopTransport *transport, GBytes *data, GSocketAddress *address, GError **error)
+{
+  gsize length;
+  const guint8 *bytes = g_bytes_get_data (data, &length);
+
+  loop_datagram_transport_sendto (LOOP_DATAGRAM_TRANSPORT (transport), bytes, length, address, error);
+
+  return loop_transport_get_write_buffer_size (transport);
+}
+
+guint64
+ctl_host_sendto (CtlHost *self, guint64 id, GSocketConnectable *address, GBytes *data, GError **error)
+{
+  Connection *connection = find_connection (self, id, error);
+  GNetworkAddress *name = G_NETWORK_ADDRESS (address);
+  g_autoptr (GSocketAddress) number = NULL;
+
+  if (connection == NULL)
+    return 0;
+
+  number =
+      g_inet_socket_address_new_from_string (g_network_address_get_hostname (name), g_network_address_get_port (name));
+  if (number == NULL)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "“%s” is a name: write a numeric address",
+                 g_network_address_get_hostname (name));
+  else if (!LOOP_IS_DATAGRAM_TRANSPORT (connection->transport))
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                 "Connection %" G_GUINT64_FORMAT " is not one of datagrams: write to it", id);
+  else
+    return send_datagram (connection->transport, data, number, error);
+
+  return 0;
+}
+
 /* Returns: how many bytes wait to be written */
 guint64
 ctl_host_write (CtlHost *self, guint64 id, GBytes *data, GError **error)
@@ -80,6 +116,8 @@ ctl_host_write (CtlHost *self, guint64 id, GBytes *data, GError **error)
   if (connection == NULL)
     return 0;
 
+  if (LOOP_IS_DATAGRAM_TRANSPORT (connection->transport))
+    return send_datagram (connection->transport, data, NULL, error);
   loop_transport_write_bytes (connection->transport, data);
 
   return loop_transport_get_write_buffer_size (connection->transport);
@@ -92,6 +130,13 @@ ctl_host_write_eof (CtlHost *self, guint64 id, GError **error)
 
   if (connection == NULL)
     return 0;
+
+  if (!loop_transport_can_write_eof (connection->transport))
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                   "The end of connection %" G_GUINT64_FORMAT " cannot be written: close it", id);
+      return 0;
+    }
 
   connection->is_ended = TRUE;
   loop_transport_write_eof (connection->transport);

@@ -4,7 +4,7 @@
 
 #include "host-request.h"
 
-#include <string.h>
+#include <sys/socket.h>
 
 /* What can be asked of a host: servers, connections and subprocesses, and to write to them. */
 
@@ -66,6 +66,39 @@ perform_create_server (CtlRequest *self)
             server_created);
 }
 
+/* Of a Unix socket. */
+static gboolean
+parse_path (CtlRequest *self, GVariant *parameters, GError **error)
+{
+  gboolean is_server = g_str_equal (self->method->name, "CreateUnixServer");
+  const char *service;
+
+  g_variant_get (parameters, "(s&s)", &self->place, &service);
+  self->factory = ctl_service_find (service, is_server, error);
+
+  return self->factory != NULL;
+}
+
+static void
+unix_server_created (LoopFuture *future, gpointer user_data)
+{
+  CtlRequest *self = user_data;
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  if (loop_future_result (future, &value, &self->error))
+    ctl_request_done_with_id (self, loop_server_get_id (g_value_get_object (&value)));
+  else
+    ctl_request_done (self, NULL);
+}
+
+static void
+perform_create_unix_server (CtlRequest *self)
+{
+  wait_for (self,
+            loop_event_loop_create_unix_server (self->host->loop, self->place, NULL, self->factory, self->host, NULL),
+            unix_server_created);
+}
+
 static void
 connected (LoopFuture *future, gpointer user_data)
 {
@@ -85,6 +118,132 @@ perform_create_connection (CtlRequest *self)
             loop_event_loop_create_connection (self->host->loop, self->place, self->port, NULL, self->factory,
                                                self->host, NULL),
             connected);
+}
+
+static void
+perform_create_unix_connection (CtlRequest *self)
+{
+  wait_for (
+      self,
+      loop_event_loop_create_unix_connection (self->host->loop, self->place, NULL, self->factory, self->host, NULL),
+      connected);
+}
+
+/* Returns: whether @text, "HOST:PORT", is an address, or empty */
+static gboolean
+parse_address (const char *text, GSocketConnectable **address, GError **error)
+{
+  if (*text == '\0')
+    return TRUE;
+
+  *address = g_network_address_parse (text, 0, error);
+  if (*address != NULL)
+    return TRUE;
+
+  g_clear_error (error);
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "“%s” is not an address: write HOST:PORT", text);
+
+  return FALSE;
+}
+
+static gboolean
+parse_endpoint (CtlRequest *self, GVariant *parameters, GError **error)
+{
+  const char *local;
+  const char *remote;
+  const char *service;
+
+  g_variant_get (parameters, "(&s&s&s)", &local, &remote, &service);
+  self->factory = ctl_datagram_service_find (service, error);
+
+  return self->factory != NULL && parse_address (local, &self->addresses[0], error) &&
+         parse_address (remote, &self->addresses[1], error);
+}
+
+static void
+perform_create_datagram_endpoint (CtlRequest *self)
+{
+  g_autoptr (LoopDatagramOptions) options = loop_datagram_options_new ();
+
+  loop_datagram_options_set_local_addr (options, self->addresses[0]);
+  loop_datagram_options_set_remote_addr (options, self->addresses[1]);
+  wait_for (self, loop_event_loop_create_datagram_endpoint (self->host->loop, options, self->factory, self->host, NULL),
+            connected);
+}
+
+static gboolean
+parse_sendto (CtlRequest *self, GVariant *parameters, GError **error)
+{
+  g_autoptr (GVariant) data = NULL;
+  const char *address;
+
+  g_variant_get (parameters, "(t&s@ay)", &self->id, &address, &data);
+  self->data = g_variant_get_data_as_bytes (data);
+  if (*address != '\0')
+    return parse_address (address, &self->addresses[1], error);
+
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "There is no address to send to");
+
+  return FALSE;
+}
+
+static void
+perform_sendto (CtlRequest *self)
+{
+  guint64 n_buffered = ctl_host_sendto (self->host, self->id, self->addresses[1], self->data, &self->error);
+
+  ctl_request_done (self, g_variant_new ("(t)", n_buffered));
+}
+
+static gboolean
+parse_lookup (CtlRequest *self, GVariant *parameters, GError **error)
+{
+  g_variant_get (parameters, "(ss)", &self->place, &self->service);
+
+  return TRUE;
+}
+
+static void
+looked_up (LoopFuture *future, gpointer user_data)
+{
+  CtlRequest *self = user_data;
+  g_auto (GValue) value = G_VALUE_INIT;
+  GVariantBuilder rows;
+  GPtrArray *addresses;
+
+  if (!loop_future_result (future, &value, &self->error))
+    {
+      ctl_request_done (self, NULL);
+      return;
+    }
+
+  addresses = loop_address_info_result_get_addresses (g_value_get_boxed (&value));
+  g_variant_builder_init (&rows, G_VARIANT_TYPE ("aa{sv}"));
+  for (guint i = 0; i < addresses->len; i++)
+    {
+      LoopAddressInfo *info = g_ptr_array_index (addresses, i);
+      g_autoptr (GSocketAddress) address = loop_address_info_get_address (info);
+
+      g_variant_builder_open (&rows, G_VARIANT_TYPE_VARDICT);
+      g_variant_builder_add (
+          &rows, "{sv}", "family",
+          g_variant_new_string (loop_address_info_get_family (info) == AF_INET6 ? "AF_INET6" : "AF_INET"));
+      g_variant_builder_add (
+          &rows, "{sv}", "address",
+          g_variant_new_take_string (g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (address))));
+      g_variant_builder_close (&rows);
+    }
+  ctl_request_done (self, g_variant_new ("(aa{sv})", &rows));
+}
+
+/* One of each address is enough. */
+static void
+perform_getaddrinfo (CtlRequest *self)
+{
+  const char *service = *self->service != '\0' ? self->service : NULL;
+
+  wait_for (self, loop_event_loop_getaddrinfo_service (self->host->loop, self->place, service, 0, SOCK_STREAM, 0, 0),
+            looked_up);
 }
 
 static gboolean
@@ -195,6 +354,11 @@ perform_write_eof (CtlRequest *self)
 const CtlHostMethod ctl_host_network_methods[] = {
   { "CreateServer", parse_server, perform_create_server },
   { "CreateConnection", parse_connection, perform_create_connection },
+  { "CreateUnixServer", parse_path, perform_create_unix_server },
+  { "CreateUnixConnection", parse_path, perform_create_unix_connection },
+  { "CreateDatagramEndpoint", parse_endpoint, perform_create_datagram_endpoint },
+  { "Sendto", parse_sendto, perform_sendto },
+  { "Getaddrinfo", parse_lookup, perform_getaddrinfo },
   { "SubprocessExec", parse_exec, perform_subprocess_exec },
   { "SubprocessShell", parse_shell, perform_subprocess_shell },
   { "Write", parse_write, perform_write },

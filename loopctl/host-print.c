@@ -96,6 +96,9 @@ append_lines (GString *out, const char *prefix, const guint8 *data, gsize length
         g_string_append_c (shown, (char) data[i]);
     }
 
+  /* An empty datagram is a line, too. */
+  if (length == 0)
+    g_string_append_printf (out, "%s: ", prefix);
   lines = g_strsplit (shown->str, "\n", -1);
   n_lines = g_strv_length (lines);
   /* After the end of a line there is nothing. */

@@ -47,6 +47,8 @@ struct _CtlRequest
   char **words;
   char *place; /* a host or a path */
   guint16 port;
+  char *service;                    /* or its name */
+  GSocketConnectable *addresses[2]; /* local and remote, or NULL */
   GBytes *data;
   LoopProtocolFactory factory;
 

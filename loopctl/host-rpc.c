@@ -31,6 +31,12 @@ static const char introspection_xml[] =
   METHOD ("RemoveSignalHandler", IN ("signal", "s") OUT ("number", "i"))
   METHOD ("CreateServer", IN ("host", "s") IN ("port", "q") IN ("service", "s") OUT ("id", "t") OUT ("port", "q"))
   METHOD ("CreateConnection", IN ("host", "s") IN ("port", "q") IN ("service", "s") OUT ("id", "t"))
+  METHOD ("CreateUnixServer", IN ("path", "s") IN ("service", "s") OUT ("id", "t"))
+  METHOD ("CreateUnixConnection", IN ("path", "s") IN ("service", "s") OUT ("id", "t"))
+  METHOD ("CreateDatagramEndpoint",
+          IN ("local_addr", "s") IN ("remote_addr", "s") IN ("service", "s") OUT ("id", "t"))
+  METHOD ("Sendto", IN ("id", "t") IN ("addr", "s") IN ("data", "ay") OUT ("buffered", "t"))
+  METHOD ("Getaddrinfo", IN ("host", "s") IN ("port", "s") OUT ("addresses", "aa{sv}"))
   METHOD ("SubprocessExec", IN ("argv", "as") OUT ("id", "t") OUT ("pid", "u"))
   METHOD ("SubprocessShell", IN ("command", "s") OUT ("id", "t") OUT ("pid", "u"))
   METHOD ("Write", IN ("id", "t") IN ("data", "ay") OUT ("buffered", "t"))
@@ -97,6 +103,9 @@ ctl_request_unref (gpointer data)
   g_clear_pointer (&self->data, g_bytes_unref);
   g_strfreev (self->words);
   g_free (self->place);
+  g_free (self->service);
+  g_clear_object (&self->addresses[0]);
+  g_clear_object (&self->addresses[1]);
   g_free (self);
 }
 

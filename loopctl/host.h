@@ -59,12 +59,29 @@ void ctl_host_end_work (CtlHost *self);
 void echo_received (LoopTransport *transport, const guint8 *data, gsize length, gpointer service);
 void print_received (LoopTransport *transport, const guint8 *data, gsize length, gpointer service);
 void discard_received (LoopTransport *transport, const guint8 *data, gsize length, gpointer service);
+void echo_datagram_received (LoopDatagramTransport *transport,
+                             const guint8 *data,
+                             gsize length,
+                             GSocketAddress *address,
+                             gpointer service);
+void print_datagram_received (LoopDatagramTransport *transport,
+                              const guint8 *data,
+                              gsize length,
+                              GSocketAddress *address,
+                              gpointer service);
+void discard_datagram_received (LoopDatagramTransport *transport,
+                                const guint8 *data,
+                                gsize length,
+                                GSocketAddress *address,
+                                gpointer service);
 LoopProtocolFactory ctl_service_find (const char *name, gboolean is_server, GError **error);
+LoopProtocolFactory ctl_datagram_service_find (const char *name, GError **error);
 GObject *ctl_child_new (gpointer host);
 
 void ctl_host_add_connection (CtlHost *self, LoopTransport *transport, guint64 alias);
 void ctl_host_remove_connection (CtlHost *self, guint64 id);
 guint64 ctl_host_write (CtlHost *self, guint64 id, GBytes *data, GError **error);
+guint64 ctl_host_sendto (CtlHost *self, guint64 id, GSocketConnectable *address, GBytes *data, GError **error);
 guint64 ctl_host_write_eof (CtlHost *self, guint64 id, GError **error);
 
 GDBusInterfaceInfo *ctl_host_rpc_get_info (void);

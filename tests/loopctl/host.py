@@ -66,7 +66,10 @@ class TestHost(program.TestCase):
         for command in ("call_soon dance", "call_soon sleep", "call_soon sleep -1", "call_soon sleep x",
                         "call_soon stop now", "create_server 127.0.0.1 0 chess", "call_later x echo",
                         "create_server 127.0.0.1 70000 echo", "create_server 127.0.0.1", "create_connection 127.0.0.1 1 chess",
-                        "write x y", "write 1", r"write 1 '\q'", r"write 1 '\x1'", "write_eof", "subprocess_exec",
+                        "create_unix_server", "create_unix_server @x chess", "create_unix_connection @x chess",
+                        "create_datagram_endpoint", "create_datagram_endpoint local_addr=127.0.0.1:x",
+                        "create_datagram_endpoint remote_addr=: echo", "create_datagram_endpoint chess", "sendto 1",
+                        "sendto 1 '' x", "sendto 1 127.0.0.1:99999 x", "getaddrinfo", "write x y", "write 1", r"write 1 '\q'", r"write 1 '\x1'", "write_eof", "subprocess_exec",
                         "subprocess_exec ''"):
             with self.subTest(command):
                 result = self.host(command, "--json", code=3)
@@ -165,6 +168,79 @@ class TestHost(program.TestCase):
                 while received < 120 * 100000:
                     received += len(connection.recv(1 << 20))
             self.assertEqual(self.read_lines(host, 1), [f"#{id} closed"])
+
+    def test_unix_sockets(self):
+        host, _ = self.start_host()
+        path = os.path.join(self.folder, "socket")
+        for place, address in ((path, path), ("@loopctl-" + str(os.getpid()), "\0loopctl-" + str(os.getpid()))):
+            server = self.ask(host, "create_unix_server", place)["id"]
+            row, = [row for row in self.ask(host, "servers")["rows"] if row["id"] == server]
+            self.assertEqual((row["address"], row["state"]), (place, "serving"))
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(program.PATIENCE)
+                client.connect(address)
+                self.assertEqual(program.echo(client, b"x" * 1000), b"x" * 1000)
+                row, = [row for row in self.ask(host, "transports")["rows"] if row.get("owner") == server]
+                self.assertEqual((row["local"], "peer" in row), (place, False))
+            id = self.ask(host, "create_unix_connection", place)["id"]
+            self.loopctl(host.pid, "write", id, "to itself", code=0)
+            self.assertEqual(self.read_lines(host, 1), [f"#{id}: to itself"])
+            row, = [row for row in self.ask(host, "transports")["rows"] if row["id"] == id]
+            self.assertEqual(row["peer"], place)
+            self.loopctl(host.pid, "close", id, code=0)
+            self.assertEqual(self.read_lines(host, 1), [f"#{id} closed"])
+            self.loopctl(host.pid, "close", server, code=0)
+            self.assertEqual(self.ask(host, "create_unix_connection", place, code=3)["error"]["name"] in
+                             ("NotFound", "Failed"), True)
+
+    def test_path_is_that_of_the_client(self):
+        host, _ = self.start_host()
+        process = subprocess.run([program.LOOPCTL, str(host.pid), "create_unix_server", "./here"], cwd=self.folder,
+                                 env=self.env, stdout=subprocess.PIPE)
+        self.assertEqual(process.returncode, 0)
+        self.assertTrue(os.path.exists(os.path.join(self.folder, "here")))
+
+    def test_datagrams(self):
+        host, _ = self.start_host()
+        address = r"127\.0\.0\.1:(\d+)"
+        echo = self.ask(host, "create_datagram_endpoint", "local_addr=127.0.0.1:0", "echo")["id"]
+        row, = self.ask(host, "transports")["rows"]
+        self.assertEqual((row["id"], row["kind"]), (echo, "datagram"))
+        port = int(re.fullmatch(address, row["local"])[1])
+
+        id = self.ask(host, "create_datagram_endpoint", f"remote_addr=127.0.0.1:{port}")["id"]
+        self.loopctl(host.pid, "write", id, r"hello\n", code=0)
+        self.assertEqual(self.read_lines(host, 1), [f"#{id} 127.0.0.1:{port}: hello"])
+
+        id = self.ask(host, "create_datagram_endpoint", "local_addr=127.0.0.1:0", "print")["id"]
+        row, = [row for row in self.ask(host, "transports")["rows"] if row["id"] == id]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.bind(("127.0.0.1", 0))
+            peer.settimeout(program.PATIENCE)
+            name = "127.0.0.1:%d" % peer.getsockname()[1]
+            for words, sent in ((["one", r"two\0"], b"one two\0"), ([], b"")):
+                self.loopctl(host.pid, "sendto", id, name, *words, code=0)
+                self.assertEqual(peer.recv(100), sent)
+            for sent in (b"back", b""):
+                peer.sendto(sent, ("127.0.0.1", int(re.fullmatch(address, row["local"])[1])))
+                self.assertEqual(self.read_lines(host, 1), [f"#{id} {name}: {sent.decode()}"])
+        for words in (["write", id, "x"], ["write_eof", id], ["sendto", id, "localhost:1", "x"]):
+            self.assertEqual(self.ask(host, *words, code=3)["error"]["name"], "InvalidArgument")
+        self.assertEqual(self.ask(host, "sendto", 1, "127.0.0.1:1", "x", code=3)["error"]["name"], "NotFound")
+        self.loopctl(host.pid, "close", id, code=0)
+        self.assertEqual(host.poll(), None)
+
+    def test_getaddrinfo(self):
+        host, _ = self.start_host()
+        reply = self.ask(host, "getaddrinfo", "127.0.0.1", "80")
+        self.assertEqual(list(reply), ["loop", "rows"])
+        self.assertEqual(reply["rows"], [{"family": "AF_INET", "address": "127.0.0.1:80"}])
+        self.assertEqual(self.ask(host, "getaddrinfo", "::1", "https")["rows"],
+                         [{"family": "AF_INET6", "address": "[::1]:443"}])
+        self.assertEqual(self.loopctl(host.pid, "getaddrinfo", "127.0.0.1", code=0).out,
+                         "family\taddress\nAF_INET\t127.0.0.1\n")
+        self.assertEqual(self.ask(host, "getaddrinfo", "no-such-host.invalid", code=3)["error"]["name"] in
+                         ("NotFound", "Failed"), True)
 
     def test_subprocesses(self):
         host, _ = self.start_host()
@@ -320,7 +396,8 @@ class TestHost(program.TestCase):
 
     def test_read_only(self):
         commands = ("debug on", "call_soon echo no", "create_server 127.0.0.1 0", "create_connection 127.0.0.1 1",
-                    "subprocess_exec true", "subprocess_shell true", "write 1 x", "write_eof 1", "kill 1", "pause_reading 1")
+                    "create_unix_server @x", "create_unix_connection @x", "create_datagram_endpoint echo",
+                    "sendto 1 127.0.0.1:1 x", "getaddrinfo 127.0.0.1", "subprocess_exec true", "subprocess_shell true", "write 1 x", "write_eof 1", "kill 1", "pause_reading 1")
         result = self.host("loop\n" + "\n".join(commands), "--read-only", "--json", code=3)
         self.assertEqual([reply["error"]["name"] for reply in result.json_lines if "error" in reply],
                          ["AccessDenied"] * len(commands))

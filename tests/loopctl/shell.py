@@ -61,7 +61,7 @@ class TestShell(program.TestCase):
         shell.send("create" + TAB)
         shell.expect("create_$")
         shell.send(TAB)
-        shell.expect("create_connection  create_server")
+        shell.expect("create_connection +create_datagram_endpoint +create_server")
         self.interrupt(shell)
         shell.send("timers --so" + TAB)
         shell.expect("timers --sort=$")
@@ -100,6 +100,7 @@ class TestShell(program.TestCase):
         shell.expect(rf"{first} 127\.0\.0\.1:{port}")
         self.interrupt(shell)
         for typed, completed in (("create_connection localhost 80 p", "print"), ("create_server localhost 80 ec", "echo"),
+                                 ("create_unix_server /x pr", "print"), ("create_datagram_endpoint lo", "local_addr="),
                                  ("send_signal 1 SIGST", "SIGST"), ("send_signal 1 SIGKI", "SIGKILL")):
             shell.send(typed + TAB)
             shell.expect(f"{completed} ?$")

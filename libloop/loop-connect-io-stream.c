@@ -59,6 +59,10 @@ check_stream (GIOStream *stream, GError **error)
  * [class@Gio.SocketConnection]. When the loop is closed, operations that are under way are
  * cancelled, and waited for if the loop's context is its own.
  *
+ * Streams of which it is not known how they write may write to a pipe that is broken:
+ * `SIGPIPE` is ignored once there is one, as GIO itself does when it makes a socket, but not
+ * if the process has a handler for it.
+ *
  * A plain [class@Gio.SocketConnection] goes the same way as any stream. Where nothing was
  * read from it yet, [method@EventLoop.create_connection] with its socket is faster.
  *

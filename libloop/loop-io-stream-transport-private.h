@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "loop-buffered-protocol-private.h"
 #include "loop-future-private.h"
 #include "loop-protocol.h"
 #include "loop-transport-private.h"
@@ -24,8 +25,9 @@ struct _LoopIOStreamTransport
   LoopTransport parent_instance;
 
   LoopCloseHook hook;
-  const LoopProtocolInterface *iface; /* of the protocol */
-  GIOStream *stream;                  /* NULL once the connection is lost */
+  const LoopProtocolInterface *iface;                  /* of the protocol */
+  const LoopBufferedProtocolInterface *buffered_iface; /* or NULL: it has no memory of its own */
+  GIOStream *stream;                                   /* NULL once the connection is lost */
   GInputStream *input;
   GOutputStream *output;
   LoopFuture *waiter; /* is fulfilled once the connection is made */
@@ -40,6 +42,7 @@ struct _LoopIOStreamTransport
   /* What a read has brought that was not handed over yet: a number of bytes, or -1 and an error. */
   guint8 *read_buffer;
   gsize read_size;
+  gsize read_start; /* of what is there still */
   gssize n_read;
   GError *read_error;
 

@@ -4,6 +4,10 @@
 
 #include "loop-io-stream-transport-private.h"
 
+#include <gio/gfiledescriptorbased.h>
+#include <signal.h>
+#include <string.h>
+
 /*
  * Writing is in loop-io-stream-transport-write.c; here is all the rest.
  *
@@ -141,6 +145,7 @@ let_go (LoopIOStreamTransport *self)
   loop_event_loop_enter (loop);
   protocol = loop_transport_retire (LOOP_TRANSPORT (self));
   self->iface = NULL;
+  self->buffered_iface = NULL;
   self->fd = -1;
   loop_event_loop_leave (loop);
 
@@ -203,13 +208,6 @@ fail_read (LoopIOStreamTransport *self, GError *error)
 }
 
 static void
-handle_data (LoopIOStreamTransport *self, const guint8 *data, gsize length)
-{
-  loop_io_stream_transport_count (&self->n_received, length);
-  self->iface->data_received (loop_io_stream_transport_get_own_protocol (self), data, length);
-}
-
-static void
 handle_eof (LoopIOStreamTransport *self)
 {
   self->is_read_finished = TRUE;
@@ -217,32 +215,79 @@ handle_eof (LoopIOStreamTransport *self)
     loop_transport_close (LOOP_TRANSPORT (self));
 }
 
+/*
+ * Asks a buffered protocol where to put what has come; it may do anything in there.
+ *
+ * Returns: 0 if the protocol is another one by now, or wants nothing, or if the connection ends because of that
+ */
+static gsize
+ask_for_buffer (LoopIOStreamTransport *self, GObject *protocol, gpointer *buffer)
+{
+  GError *error = NULL;
+  gsize size = loop_buffered_protocol_ask (self->buffered_iface, protocol, -1, buffer, &error);
+
+  if (size == 0)
+    {
+      loop_transport_report_no_buffer (LOOP_TRANSPORT (self), error);
+      loop_io_stream_transport_force_close (self, error);
+    }
+
+  return can_read (self) && self->parent_instance.protocol == protocol ? size : 0;
+}
+
+/* Returns: %FALSE if there is nothing more to be read, now or ever */
+static gboolean
+read_once (LoopIOStreamTransport *self, GObject *protocol, gpointer theirs, gpointer buffer, gsize size)
+{
+  const LoopBufferedProtocolInterface *buffered_iface = self->buffered_iface;
+  g_autoptr (GError) error = NULL;
+  gssize n = g_pollable_input_stream_read_nonblocking (G_POLLABLE_INPUT_STREAM (self->input),
+                                                       theirs != NULL ? theirs : buffer, size, NULL, &error);
+
+  if (n > 0)
+    {
+      loop_io_stream_transport_count (&self->n_received, (gsize) n);
+      if (theirs != NULL)
+        buffered_iface->buffer_updated (LOOP_BUFFERED_PROTOCOL (protocol), (gsize) n);
+      else
+        self->iface->data_received (LOOP_PROTOCOL (protocol), buffer, (gsize) n);
+    }
+  else if (n == 0 && self->write_error == NULL)
+    {
+      handle_eof (self);
+    }
+  else if (n < 0 && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+    {
+      fail_read (self, g_steal_pointer (&error));
+    }
+
+  return n > 0;
+}
+
 static void
 read_pollable (LoopIOStreamTransport *self, int max_calls)
 {
   LoopEventLoop *loop = get_loop (self);
   gboolean is_shared;
-  gsize size;
-  guint8 *buffer = loop_event_loop_take_read_buffer (loop, &size, &is_shared);
+  gsize our_size;
+  guint8 *buffer = loop_event_loop_take_read_buffer (loop, &our_size, &is_shared);
 
   for (int i = 0; i < max_calls && can_read (self); i++)
     {
-      GError *error = NULL;
-      gssize n =
-          g_pollable_input_stream_read_nonblocking (G_POLLABLE_INPUT_STREAM (self->input), buffer, size, NULL, &error);
+      g_autoptr (GObject) protocol = g_object_ref (self->parent_instance.protocol);
+      gpointer theirs = NULL;
+      gsize size = our_size;
 
-      if (n > 0)
+      if (self->buffered_iface != NULL)
         {
-          handle_data (self, buffer, (gsize) n);
-          continue;
+          size = ask_for_buffer (self, protocol, &theirs);
+          if (size == 0)
+            continue;
+          if (theirs == NULL)
+            size = MIN (size, our_size);
         }
-
-      if (n == 0 && self->write_error == NULL)
-        handle_eof (self);
-      else if (n < 0 && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
-        fail_read (self, g_steal_pointer (&error));
-      g_clear_error (&error);
-      break;
+      if (!read_once (self, protocol, theirs, buffer, size))
+        break;
     }
 
   loop_event_loop_return_read_buffer (loop, buffer, is_shared);
@@ -270,32 +315,57 @@ input_ready (GObject *stream, gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* Hands over what an operation has read, unless the protocol does not want it any more. */
+/* A part of what is held, or all of it. */
+static void
+hand_over_some (LoopIOStreamTransport *self)
+{
+  const LoopBufferedProtocolInterface *buffered_iface = self->buffered_iface;
+  g_autoptr (GObject) protocol = g_object_ref (self->parent_instance.protocol);
+  const guint8 *data = self->read_buffer + self->read_start;
+  gsize n = (gsize) self->n_read - self->read_start;
+  gpointer theirs = NULL;
+
+  if (buffered_iface != NULL)
+    {
+      gsize size = ask_for_buffer (self, protocol, &theirs);
+
+      n = MIN (n, size);
+    }
+  if (n == 0)
+    return;
+
+  self->read_start += n;
+  self->is_held = self->read_start < (gsize) self->n_read;
+  if (theirs != NULL)
+    {
+      memcpy (theirs, data, n);
+      buffered_iface->buffer_updated (LOOP_BUFFERED_PROTOCOL (protocol), n);
+    }
+  else
+    {
+      self->iface->data_received (LOOP_PROTOCOL (protocol), data, n);
+    }
+}
+
+/* Hands over what an operation has read, as long as the protocol wants it. */
 static void
 deliver (gpointer data)
 {
   LoopIOStreamTransport *self = data;
-  gssize n = self->n_read;
 
-  if (self->is_held && can_read (self))
+  while (self->is_held && can_read (self))
     {
+      if (self->n_read > 0)
+        {
+          hand_over_some (self);
+          continue;
+        }
+
       self->is_held = FALSE;
-      if (n > 0)
-        {
-          handle_data (self, self->read_buffer, (gsize) n);
-          if ((gsize) n == self->read_size)
-            self->read_size = MIN (self->read_size * 2, MAX_READ_SIZE);
-          else if ((gsize) n < self->read_size / 4)
-            self->read_size = MAX (self->read_size / 2, MIN_READ_SIZE);
-        }
-      else if (n == 0)
-        {
-          handle_eof (self);
-        }
+      if (self->n_read == 0)
+        handle_eof (self);
       else
-        {
-          fail_read (self, g_steal_pointer (&self->read_error));
-        }
+        fail_read (self, g_steal_pointer (&self->read_error));
     }
 
   self->is_reading = FALSE;
@@ -319,7 +389,16 @@ read_done (GObject *source, GAsyncResult *result, gpointer data)
       return;
     }
 
+  if (n > 0)
+    {
+      loop_io_stream_transport_count (&self->n_received, (gsize) n);
+      if ((gsize) n == self->read_size)
+        self->read_size = MIN (self->read_size * 2, MAX_READ_SIZE);
+      else if ((gsize) n < self->read_size / 4)
+        self->read_size = MAX (self->read_size / 2, MIN_READ_SIZE);
+    }
   self->n_read = n;
+  self->read_start = 0;
   self->read_error = g_steal_pointer (&error);
   self->is_held = TRUE;
   loop_io_stream_transport_schedule (self, deliver, "read from stream");
@@ -432,7 +511,10 @@ stream_loop_closed (LoopCloseHook *hook)
 static void
 loop_io_stream_transport_protocol_changed (LoopTransport *transport)
 {
-  loop_io_stream_transport_from_base (transport)->iface = LOOP_PROTOCOL_GET_IFACE (transport->protocol);
+  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
+
+  self->iface = LOOP_PROTOCOL_GET_IFACE (transport->protocol);
+  self->buffered_iface = loop_buffered_protocol_peek_iface (transport->protocol);
 }
 
 static void
@@ -600,6 +682,9 @@ loop_io_stream_transport_class_init (LoopIOStreamTransportClass *klass)
 {
   LoopTransportClass *transport_class = (LoopTransportClass *) klass;
 
+  /* To make a type takes locks, and protocols are looked at inside the guard. */
+  g_type_ensure (LOOP_TYPE_BUFFERED_PROTOCOL);
+
   G_OBJECT_CLASS (klass)->finalize = loop_io_stream_transport_finalize;
 
   transport_class->close = loop_io_stream_transport_close;
@@ -624,6 +709,19 @@ loop_io_stream_transport_init (LoopIOStreamTransport *self)
   self->read_size = MIN_READ_SIZE;
   self->high_water = LOOP_TRANSPORT_HIGH_WATER;
   self->low_water = LOOP_TRANSPORT_HIGH_WATER / 4;
+}
+
+/*
+ * Most of GIO's streams write without regard for the signal, often in threads of GLib's: it is ignored from now on, as
+ * it is once GIO has made a socket, unless somebody wants it.
+ */
+static void
+ignore_sigpipe (void)
+{
+  struct sigaction action;
+
+  if (sigaction (SIGPIPE, NULL, &action) == 0 && action.sa_handler == SIG_DFL)
+    signal (SIGPIPE, SIG_IGN);
 }
 
 static gboolean
@@ -663,6 +761,8 @@ loop_io_stream_transport_new (LoopEventLoop *loop, GIOStream *stream, GObject *p
   self->is_output_pollable = G_IS_POLLABLE_OUTPUT_STREAM (self->output) &&
                              g_pollable_output_stream_can_poll (G_POLLABLE_OUTPUT_STREAM (self->output));
   self->needs_flush = needs_flush (self->output);
+  if (!G_IS_SOCKET_CONNECTION (stream) && !(self->is_output_pollable && G_IS_FILE_DESCRIPTOR_BASED (self->output)))
+    ignore_sigpipe ();
   connection = find_connection (stream);
   if (connection != NULL)
     self->fd = g_socket_get_fd (g_socket_connection_get_socket (connection));

@@ -52,18 +52,6 @@ handle_eof (LoopSocketTransport *self)
     loop_transport_close (LOOP_TRANSPORT (self));
 }
 
-static void
-report_no_buffer (LoopSocketTransport *self, const GError *error)
-{
-  g_autoptr (LoopExceptionContext) context =
-      loop_exception_context_new ("Fatal error: get_buffer() of a protocol failed", error);
-
-  loop_exception_context_set_transport (context, LOOP_TRANSPORT (self));
-  if (self->parent_instance.protocol != NULL)
-    loop_exception_context_set_protocol (context, self->parent_instance.protocol);
-  loop_event_loop_call_exception_handler (self->parent_instance.loop, context);
-}
-
 /* What a read that gave no bytes says. Returns: %TRUE if it is to be tried again */
 static gboolean
 check_read (LoopSocketTransport *self, gssize n)
@@ -178,7 +166,7 @@ read_into_protocol (LoopSocketTransport *self, gboolean until_empty, int max_cal
       size = loop_buffered_protocol_ask (self->buffered_iface, protocol, -1, &buffer, &error);
       if (size == 0)
         {
-          report_no_buffer (self, error);
+          loop_transport_report_no_buffer (LOOP_TRANSPORT (self), error);
           loop_socket_transport_force_close (self, error);
           return;
         }

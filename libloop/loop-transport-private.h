@@ -73,6 +73,8 @@ G_GNUC_INTERNAL
 GObject *loop_transport_retire (LoopTransport *self);
 G_GNUC_INTERNAL
 gboolean loop_transport_is_ending (LoopTransport *self);
+G_GNUC_INTERNAL
+void loop_transport_report_no_buffer (LoopTransport *self, const GError *error);
 
 static inline gboolean
 loop_transport_accepts (LoopTransport *self, gpointer protocol)

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <gio/gunixinputstream.h>
 #include <gio/gunixoutputstream.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -373,6 +374,17 @@ check_peer_gone (Kind kind)
 
 FOR_ALL_KINDS (peer_gone)
 
+/* Not even where it would end the process. */
+START_TEST (test_sigpipe)
+{
+  for (Kind kind = PIPES; kind <= BUFFERED; kind++)
+    {
+      signal (SIGPIPE, SIG_DFL);
+      check_peer_gone (kind);
+    }
+}
+END_TEST
+
 /* At each of the points where something can be under way. */
 static void
 check_loop_closed (Kind kind)
@@ -492,6 +504,119 @@ check_refused (Kind kind)
 
 FOR_ALL_KINDS (refused)
 
+/* A protocol that has memory of its own, which is small, and pauses whenever it was filled. */
+typedef struct
+{
+  LoopTransport *transport;
+  GByteArray *received;
+  guint8 memory[1000];
+  gboolean is_by_size, has_none;
+  gboolean is_lost;
+  GError *error;
+} Reader;
+
+static void
+reader_made (LoopTransport *transport, gpointer user_data)
+{
+  ((Reader *) user_data)->transport = g_object_ref (transport);
+}
+
+static void
+resume (gpointer transport)
+{
+  loop_transport_resume_reading (transport);
+}
+
+static void
+reader_data (LoopTransport *transport, const guint8 *data, gsize length, gpointer user_data)
+{
+  Reader *self = user_data;
+
+  ck_assert (loop_transport_is_reading (transport));
+  ck_assert_uint_le (length, sizeof self->memory);
+  g_byte_array_append (self->received, data, (guint) length);
+  loop_transport_pause_reading (transport);
+  loop_event_loop_call_soon (loop_transport_get_loop (transport), resume, transport, NULL);
+}
+
+static gsize
+reader_get_buffer (LoopTransport *transport, gssize sizehint, gpointer *buffer, gpointer user_data, GError **error)
+{
+  Reader *self = user_data;
+
+  *buffer = self->is_by_size ? NULL : self->memory;
+
+  return self->has_none ? 0 : sizeof self->memory;
+}
+
+static void
+reader_updated (LoopTransport *transport, gsize n_bytes, gpointer user_data)
+{
+  Reader *self = user_data;
+
+  reader_data (transport, self->memory, n_bytes, user_data);
+}
+
+static void
+reader_lost (LoopTransport *transport, const GError *exception, gpointer user_data)
+{
+  Reader *self = user_data;
+
+  self->is_lost = TRUE;
+  self->error = exception != NULL ? g_error_copy (exception) : NULL;
+}
+
+static const LoopBufferedProtocolVTable reader_vtable = {
+  .base = { .connection_made = reader_made, .connection_lost = reader_lost, .data_received = reader_data },
+  .get_buffer = reader_get_buffer,
+  .buffer_updated = reader_updated,
+};
+
+static GObject *
+make_reader (gpointer reader)
+{
+  return G_OBJECT (loop_buffered_protocol_new (&reader_vtable, reader, NULL));
+}
+
+static void
+check_buffered_protocol (Kind kind)
+{
+  for (int i = 0; i < 3; i++)
+    {
+      g_auto (Tcp) tcp = io_tcp_new ();
+      g_auto (End) end = make_end (&tcp, kind);
+      g_autoptr (GBytes) bytes = tcp_random_bytes (50000);
+      Reader reader = { .received = g_byte_array_new (), .is_by_size = i == 1, .has_none = i == 2 };
+      g_autoptr (LoopFuture) future =
+          loop_event_loop_connect_io_stream (tcp.loop, end.stream, make_reader, &reader, NULL);
+      g_autoptr (LoopTransport) transport = tcp_take_transport (&tcp, future);
+      IOFeed *feed = io_feed_new (end.out, bytes);
+
+      if (i < 2)
+        {
+          tcp_run_until (tcp.loop, reader.received->len == 50000);
+          ck_assert_mem_eq (reader.received->data, g_bytes_get_data (bytes, NULL), 50000);
+          end_output (&end);
+        }
+      tcp_run_until (tcp.loop, reader.is_lost);
+      io_feed_finish (feed);
+      if (i == 2)
+        {
+          loop_exception_context_unref (tcp_take_report (&tcp));
+          tcp_assert_error (reader.error, LOOP_ERROR, LOOP_ERROR_NO_BUFFER);
+        }
+      else
+        {
+          ck_assert_ptr_null (reader.error);
+        }
+      g_clear_error (&reader.error);
+      g_byte_array_unref (reader.received);
+      g_object_unref (reader.transport);
+    }
+}
+
+FOR_ALL_KINDS (buffered_protocol)
+
 static void
 echo_paused (TcpPeer *peer, const guint8 *data, gsize length)
 {
@@ -587,9 +712,11 @@ LOOP_TEST_MAIN ("io-stream-transport",
                 test_read_to_end,
                 test_abort,
                 test_peer_gone,
+                test_sigpipe,
                 test_loop_closed,
                 test_cancel,
                 test_refused,
+                test_buffered_protocol,
                 test_echo,
                 test_memory,
                 test_extra_info)

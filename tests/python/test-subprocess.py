@@ -105,6 +105,17 @@ class TestSubprocess(unittest.TestCase):
         with self.assertRaises(TypeError):
             self.loop.subprocess_exec(lambda: Process(self.loop), "true", no_such_option=1)
 
+    def test_fixed_options(self):
+        """What asyncio takes as well, with one value each."""
+        self.run_process("true", universal_newlines=False, shell=False, bufsize=0, text=None, encoding=None, errors=None,
+                         preexec_fn=None, creationflags=0, pipesize=-1)
+        for options in ({"universal_newlines": True}, {"shell": True}, {"bufsize": 100}, {"text": True},
+                        {"encoding": "utf-8"}, {"errors": "strict"}, {"preexec_fn": print}, {"pipesize": 4096}):
+            with self.assertRaisesRegex(ValueError, f"{next(iter(options))} must be"):
+                self.loop.subprocess_exec(lambda: Process(self.loop), "true", **options)
+        with self.assertRaisesRegex(ValueError, "shell must be True"):
+            self.loop.subprocess_shell(lambda: Process(self.loop), "true", shell=False)
+
     def test_shell_and_signals(self):
         async def run():
             transport, protocol = await self.loop.subprocess_shell(lambda: Process(self.loop), "exec sleep 1000")

@@ -422,7 +422,7 @@ class EventLoop(Resolver, SocketOperations, Loop.EventLoop):
     def subprocess_shell(self, protocol_factory, cmd, **options):
         """As subprocess_exec()."""
         factory = _guard_factory(protocol_factory, Loop.SubprocessProtocol, self)
-        return self._connect(super().subprocess_shell(os.fsdecode(cmd), to_options(**options), factory))
+        return self._connect(super().subprocess_shell(os.fsdecode(cmd), to_options(is_shell=True, **options), factory))
 
     def subprocess_communicate(self, *args, input=None, **options):
         """A future that gives an object with returncode, stdout and stderr."""

@@ -30,8 +30,22 @@ def _to_gid(group):
     return grp.getgrnam(group).gr_gid if isinstance(group, str) else group
 
 
-def to_options(*, stdin=-1, stdout=-1, stderr=-1, pass_fds=(), user=None, group=None, extra_groups=None, **others):
+# What is all the same here: there is neither text nor a buffer, which asyncio does not have either, and there are things
+# that only other systems or subprocess itself have.
+_FIXED = {"universal_newlines": False, "bufsize": 0, "text": False, "encoding": None, "errors": None,
+          "preexec_fn": None, "startupinfo": None, "creationflags": 0, "pipesize": -1}
+
+
+def _drop_fixed(options, is_shell):
+    for name, value in {**_FIXED, "shell": is_shell}.items():
+        given = options.pop(name, value)
+        if given != value and (given or value):
+            raise ValueError(f"{name} must be {value}")
+
+
+def to_options(*, is_shell=False, stdin=-1, stdout=-1, stderr=-1, pass_fds=(), user=None, group=None, extra_groups=None, **others):
     """subprocess.PIPE, STDOUT and DEVNULL have the numbers that they have in the library."""
+    _drop_fixed(others, is_shell)
     options = Loop.SubprocessOptions(stdin=_to_fd(stdin), stdout=_to_fd(stdout), stderr=_to_fd(stderr))
     options.set_pass_fds(list(pass_fds))
     if user is not None:

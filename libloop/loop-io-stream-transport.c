@@ -77,23 +77,52 @@ loop_io_stream_transport_begun (LoopIOStreamTransport *self)
   g_main_context_pop_thread_default (get_loop (self)->context);
 }
 
+/* Returns: (transfer full) (nullable): the connection that the stream is, or that TLS goes over */
+static GSocketConnection *
+find_connection (GIOStream *stream)
+{
+  g_autoptr (GIOStream) found = g_object_ref (stream);
+
+  while (G_IS_TLS_CONNECTION (found))
+    {
+      GIOStream *base = NULL;
+
+      g_object_get (found, "base-io-stream", &base, NULL);
+      if (base == NULL)
+        return NULL;
+      g_object_unref (found);
+      found = base;
+    }
+
+  return G_IS_SOCKET_CONNECTION (found) ? G_SOCKET_CONNECTION (g_steal_pointer (&found)) : NULL;
+}
+
 /* Once nothing uses it any more. It need not wait for anything: what was to be written was, or is lost. */
 static void
 close_stream (LoopIOStreamTransport *self)
 {
   g_autoptr (GIOStream) stream = g_steal_pointer (&self->stream);
+  g_autoptr (GSocketConnection) connection = NULL;
 
   loop_close_hook_remove (&self->hook);
   loop_write_buffer_clear (&self->buffer);
   g_clear_pointer (&self->read_buffer, g_free);
   self->input = NULL;
   self->output = NULL;
-  if (stream == NULL || g_io_stream_is_closed (stream))
+  if (stream == NULL)
     return;
 
-  g_io_stream_clear_pending (stream);
-  g_cancellable_cancel (self->cancellable);
-  g_io_stream_close (stream, self->cancellable, NULL);
+  if (!g_io_stream_is_closed (stream))
+    {
+      g_io_stream_clear_pending (stream);
+      g_cancellable_cancel (self->cancellable);
+      g_io_stream_close (stream, self->cancellable, NULL);
+    }
+
+  /* TLS that was not closed well leaves it open. */
+  connection = find_connection (stream);
+  if (connection != NULL)
+    g_io_stream_close (G_IO_STREAM (connection), NULL, NULL);
 }
 
 /* When an operation is back. Returns: %FALSE if the connection was lost meanwhile */
@@ -539,26 +568,6 @@ static gboolean
 loop_io_stream_transport_is_closing (LoopTransport *transport)
 {
   return loop_io_stream_transport_from_base (transport)->is_closing;
-}
-
-/* Returns: (transfer full) (nullable): the connection that the stream is, or that TLS goes over */
-static GSocketConnection *
-find_connection (GIOStream *stream)
-{
-  g_autoptr (GIOStream) found = g_object_ref (stream);
-
-  while (G_IS_TLS_CONNECTION (found))
-    {
-      GIOStream *base = NULL;
-
-      g_object_get (found, "base-io-stream", &base, NULL);
-      if (base == NULL)
-        return NULL;
-      g_object_unref (found);
-      found = base;
-    }
-
-  return G_IS_SOCKET_CONNECTION (found) ? G_SOCKET_CONNECTION (g_steal_pointer (&found)) : NULL;
 }
 
 static gboolean

@@ -369,6 +369,8 @@ check_peer_gone (Kind kind)
       tcp_run_until (tcp.loop, peer->n_lost == 1);
       tcp_assert_error (peer->error, G_IO_ERROR, G_IO_ERROR_BROKEN_PIPE);
       tcp_assert_contains (peer->error->message, "the stream: ");
+      /* Once what was under way is back. */
+      tcp_run_until (tcp.loop, g_io_stream_is_closed (end.stream));
     }
 }
 

@@ -303,7 +303,7 @@ loop_io_channel_new (LoopTransport *transport)
   if (transport != NULL)
     self->loop = g_object_ref (loop_transport_get_loop (transport));
 
-  if (transport == NULL || loop_transport_get_protocol (transport) == NULL)
+  if (transport == NULL || loop_transport_get_protocol (transport) == NULL || !loop_transport_carries_bytes (transport))
     {
       self->is_lost = TRUE;
       return self;

@@ -8,6 +8,8 @@
 #include "loop-transport-private.h"
 #include "loop-write-buffer-private.h"
 
+#include <sys/socket.h>
+
 G_BEGIN_DECLS
 
 /*
@@ -32,6 +34,8 @@ struct _LoopIOStreamTransport
   GOutputStream *output;
   LoopFuture *waiter; /* is fulfilled once the connection is made */
   int fd;             /* of its socket, or -1 */
+  struct sockaddr_storage peer;
+  guint peer_length;
 
   GCancellable *read_cancellable; /* for the reads */
   GCancellable *cancellable;      /* for all else */

@@ -666,6 +666,8 @@ loop_io_stream_transport_describe (LoopTransport *transport, LoopTransportDescri
   description->write_buffer_size = loop_write_buffer_get_size (&self->buffer);
   description->low_water = self->low_water;
   description->high_water = self->high_water;
+  description->peer = (const struct sockaddr *) &self->peer;
+  description->peer_length = self->peer_length;
   description->is_reading = !self->is_read_paused && !self->is_closing && self->is_connected;
   description->is_read_paused = self->is_read_paused;
   description->is_write_paused = self->is_write_paused;
@@ -742,6 +744,19 @@ needs_flush (GOutputStream *output)
   return klass->flush != NULL || klass->flush_async != base->flush_async;
 }
 
+/* For inspectors, which ask no GSocket. */
+static void
+take_addresses (LoopIOStreamTransport *self, GSocketConnection *connection)
+{
+  g_autoptr (GSocketAddress) peer = g_socket_connection_get_remote_address (connection, NULL);
+  gssize length = peer != NULL ? g_socket_address_get_native_size (peer) : 0;
+
+  self->fd = g_socket_get_fd (g_socket_connection_get_socket (connection));
+  if (length > 0 && length <= (gssize) sizeof self->peer &&
+      g_socket_address_to_native (peer, &self->peer, sizeof self->peer, NULL))
+    self->peer_length = (guint) length;
+}
+
 /* On error @stream is as it was. */
 LoopIOStreamTransport *
 loop_io_stream_transport_new (LoopEventLoop *loop, GIOStream *stream, GObject *protocol, GError **error)
@@ -774,7 +789,7 @@ loop_io_stream_transport_new (LoopEventLoop *loop, GIOStream *stream, GObject *p
     ignore_sigpipe ();
   connection = find_connection (stream);
   if (connection != NULL)
-    self->fd = g_socket_get_fd (g_socket_connection_get_socket (connection));
+    take_addresses (self, connection);
 
   loop_transport_set_up (LOOP_TRANSPORT (self), loop, protocol);
   self->hook.closed = stream_loop_closed;

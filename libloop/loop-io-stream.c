@@ -6,7 +6,7 @@
 
 #include "loop-io-input-stream-private.h"
 #include "loop-io-output-stream-private.h"
-#include "loop-protocol.h"
+#include "loop-transport-private.h"
 
 /**
  * LoopIOStream:
@@ -232,7 +232,7 @@ loop_io_stream_init (LoopIOStream *self)
 
 /**
  * loop_io_stream_new:
- * @transport: a transport, whose protocol the stream replaces
+ * @transport: a transport of bytes, not of datagrams, whose protocol the stream replaces
  *
  * Makes a stream of a transport, on the loop's thread: see [method@Transport.set_protocol]. If
  * the transport's reading was paused, it goes on. What the protocol had received and not
@@ -247,6 +247,7 @@ LoopIOStream *
 loop_io_stream_new (LoopTransport *transport)
 {
   g_return_val_if_fail (LOOP_IS_TRANSPORT (transport), NULL);
+  g_return_val_if_fail (loop_transport_carries_bytes (transport), NULL);
 
   return g_object_new (LOOP_TYPE_IO_STREAM, "transport", transport, NULL);
 }

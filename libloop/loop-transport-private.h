@@ -3,6 +3,7 @@
 #pragma once
 
 #include "loop-event-loop-private.h"
+#include "loop-protocol.h"
 #include "loop-transport.h"
 
 G_BEGIN_DECLS
@@ -75,6 +76,13 @@ G_GNUC_INTERNAL
 gboolean loop_transport_is_ending (LoopTransport *self);
 G_GNUC_INTERNAL
 void loop_transport_report_no_buffer (LoopTransport *self, const GError *error);
+
+/* Not datagrams, each of which is for itself. */
+static inline gboolean
+loop_transport_carries_bytes (LoopTransport *self)
+{
+  return LOOP_TRANSPORT_GET_CLASS (self)->get_protocol_type == loop_protocol_get_type;
+}
 
 static inline gboolean
 loop_transport_accepts (LoopTransport *self, gpointer protocol)

@@ -2,6 +2,7 @@
 
 #include "io-check.h"
 #include "loop-futures.h"
+#include "loop-transport-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -687,6 +688,7 @@ START_TEST (test_extra_info)
   g_auto (GValue) socket = G_VALUE_INIT;
   g_auto (GValue) nothing = G_VALUE_INIT;
   g_auto (GValue) lost = G_VALUE_INIT;
+  LoopTransportDescription description = { .fd = -1 };
   guint16 port = 0;
   TcpPeer *peer;
 
@@ -701,6 +703,15 @@ START_TEST (test_extra_info)
   ck_assert (loop_transport_get_extra_info (peer->transport, "socket", &socket));
   ck_assert_ptr_eq (g_value_get_object (&socket), g_socket_connection_get_socket (connection));
   ck_assert (!loop_transport_get_extra_info (peer->transport, "compression", &nothing));
+
+  /* What an inspector is shown. */
+  LOOP_TRANSPORT_GET_CLASS (peer->transport)->describe (peer->transport, &description);
+  ck_assert_str_eq (description.kind, "io stream");
+  ck_assert_str_eq (description.state, "open");
+  ck_assert_int_eq (description.fd, g_socket_get_fd (g_value_get_object (&socket)));
+  ck_assert_int_eq (description.peer->sa_family, AF_INET);
+  ck_assert (description.is_reading && !description.is_read_paused && !description.is_write_paused);
+  ck_assert_uint_eq (description.high_water, 64 * 1024);
   loop_transport_close (peer->transport);
   tcp_run_until (tcp.loop, peer->n_lost == 1);
   ck_assert (!loop_transport_get_extra_info (peer->transport, "io-stream", &lost));

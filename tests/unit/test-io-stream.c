@@ -363,6 +363,34 @@ START_TEST (test_taken_away)
 }
 END_TEST
 
+static GObject *
+make_datagram_protocol (gpointer unused)
+{
+  static const LoopDatagramProtocolVTable vtable = { 0 };
+
+  return G_OBJECT (loop_datagram_protocol_new (&vtable, NULL, NULL));
+}
+
+/* There is no stream of datagrams. */
+START_TEST (test_datagrams)
+{
+  g_auto (Tcp) tcp = io_tcp_new ();
+  g_autoptr (LoopDatagramOptions) options = loop_datagram_options_new ();
+  g_autoptr (GSocketConnectable) address =
+      G_SOCKET_CONNECTABLE (g_inet_socket_address_new_from_string ("127.0.0.1", 0));
+  g_autoptr (LoopFuture) future = NULL;
+  g_autoptr (LoopTransport) transport = NULL;
+
+  loop_datagram_options_set_local_addr (options, address);
+  future = loop_event_loop_create_datagram_endpoint (tcp.loop, options, make_datagram_protocol, NULL, NULL);
+  transport = tcp_take_transport (&tcp, future);
+  loop_check_expect_critical ("*carries_bytes*");
+  ck_assert_ptr_null (loop_io_stream_new (transport));
+  loop_transport_abort (transport);
+  tcp_run_for (tcp.loop, 0.01);
+}
+END_TEST
+
 START_TEST (test_no_transport)
 {
   g_autoptr (LoopIOStream) stream = g_object_new (LOOP_TYPE_IO_STREAM, NULL);
@@ -387,4 +415,5 @@ LOOP_TEST_MAIN ("io-stream",
                 test_cancel,
                 test_take_over,
                 test_taken_away,
+                test_datagrams,
                 test_no_transport)

@@ -31,7 +31,9 @@ G_DEFINE_ENUM_TYPE (LoopError,
                     G_DEFINE_ENUM_VALUE (LOOP_ERROR_QUEUE_SHUT_DOWN, "queue-shut-down"),
                     G_DEFINE_ENUM_VALUE (LOOP_ERROR_FORKED, "forked"),
                     G_DEFINE_ENUM_VALUE (LOOP_ERROR_BROKEN_PROCESS_POOL, "broken-process-pool"),
-                    G_DEFINE_ENUM_VALUE (LOOP_ERROR_NO_BUFFER, "no-buffer"))
+                    G_DEFINE_ENUM_VALUE (LOOP_ERROR_NO_BUFFER, "no-buffer"),
+                    G_DEFINE_ENUM_VALUE (LOOP_ERROR_INCOMPLETE_READ, "incomplete-read"),
+                    G_DEFINE_ENUM_VALUE (LOOP_ERROR_LIMIT_OVERRUN, "limit-overrun"))
 
 void
 loop_set_error_from_errno (GError **error, int saved_errno, const char *format, ...)

@@ -32,6 +32,8 @@ G_BEGIN_DECLS
  * @LOOP_ERROR_FORKED: the loop belongs to the parent process
  * @LOOP_ERROR_BROKEN_PROCESS_POOL: the process that ran the job, or was to run it, has ended
  * @LOOP_ERROR_NO_BUFFER: a buffered protocol gave no memory to read into
+ * @LOOP_ERROR_INCOMPLETE_READ: the stream ended before all that was to be read had come
+ * @LOOP_ERROR_LIMIT_OVERRUN: the separator was not found within the limit of the reader
  *
  * Error codes in the %LOOP_ERROR domain.
  */
@@ -52,6 +54,8 @@ typedef enum
   LOOP_ERROR_FORKED,
   LOOP_ERROR_BROKEN_PROCESS_POOL,
   LOOP_ERROR_NO_BUFFER,
+  LOOP_ERROR_INCOMPLETE_READ,
+  LOOP_ERROR_LIMIT_OVERRUN,
 } LoopError;
 
 LOOP_AVAILABLE_IN_1_0

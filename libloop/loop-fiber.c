@@ -598,11 +598,14 @@ loop_await (LoopFuture *future, GError **error)
 gboolean
 loop_await_result (LoopFuture *future, GValue *result, GError **error)
 {
-  g_autoptr (LoopFuture) keep G_GNUC_UNUSED = future;
+  gboolean success;
 
   g_return_val_if_fail (LOOP_IS_FUTURE (future), FALSE);
 
-  return loop_await (future, error) && loop_future_result (future, result, error);
+  success = loop_await (future, error) && loop_future_result (future, result, error);
+  loop_future_release (future);
+
+  return success;
 }
 
 /* From any thread, while somebody keeps the fiber. Takes no lock. */

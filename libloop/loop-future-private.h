@@ -64,6 +64,9 @@ struct _LoopFutureClass
   /* The class itself if its futures are used again, and where they are kept: or NULL. On the loop's thread. */
   GType spare_type;
   LoopFutureSpares *(*get_spares) (LoopEventLoop *loop);
+
+  /* Or NULL: it is to be used again, and is to forget what its class has added. */
+  void (*reset) (LoopFuture *self);
 };
 
 G_GNUC_INTERNAL

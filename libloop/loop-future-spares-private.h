@@ -21,5 +21,7 @@ G_GNUC_INTERNAL
 void loop_future_spares_clear (LoopFutureSpares *self);
 G_GNUC_INTERNAL
 LoopFutureSpares *loop_future_get_plain_spares (LoopEventLoop *loop);
+G_GNUC_INTERNAL
+LoopFutureSpares *loop_future_get_spare_reads (LoopEventLoop *loop);
 
 G_END_DECLS

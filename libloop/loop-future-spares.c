@@ -77,6 +77,7 @@ static void
 keep (LoopFutureSpares *spares, LoopFuture *self)
 {
   LoopEventLoop *loop = g_steal_pointer (&self->loop);
+  LoopFutureClass *klass = LOOP_FUTURE_GET_CLASS (self);
 
   g_assert (self->first_callback == NULL && self->own_callback.callback == NULL);
 
@@ -91,6 +92,8 @@ keep (LoopFutureSpares *spares, LoopFuture *self)
 
   if (G_IS_VALUE (&self->result))
     g_value_unset (&self->result);
+  if (klass->reset != NULL)
+    klass->reset (self);
 
   /* What was just freed may have filled the place. */
   if (spares->length == LOOP_MAX_SPARE_FUTURES)
@@ -142,38 +145,54 @@ loop_future_spares_clear (LoopFutureSpares *self)
     g_object_unref (future);
 }
 
-/* --- Those of class LoopFuture, which go with the loop ---------------------------------------- */
+/* --- Those that go with the loop --------------------------------------------------------------- */
 
 typedef struct
 {
-  LoopFutureSpares spares;
+  LoopFutureSpares plain;
+  LoopFutureSpares reads;
   LoopCloseHook hook;
   LoopEventLoop *loop;
-} PlainSpares;
+} LoopSpares;
 
 static void
 loop_closed (LoopCloseHook *hook)
 {
-  PlainSpares *self = (PlainSpares *) ((char *) hook - G_STRUCT_OFFSET (PlainSpares, hook));
+  LoopSpares *self = (LoopSpares *) ((char *) hook - G_STRUCT_OFFSET (LoopSpares, hook));
 
   self->loop->spare_futures = NULL;
-  loop_future_spares_clear (&self->spares);
+  loop_future_spares_clear (&self->plain);
+  loop_future_spares_clear (&self->reads);
   g_free (self);
 }
 
 /* On the thread that runs the loop. */
-LoopFutureSpares *
-loop_future_get_plain_spares (LoopEventLoop *loop)
+static LoopSpares *
+get_spares (LoopEventLoop *loop)
 {
-  PlainSpares *self = loop->spare_futures;
+  LoopSpares *self = loop->spare_futures;
 
   if (G_UNLIKELY (self == NULL))
     {
-      self = loop->spare_futures = g_new0 (PlainSpares, 1);
+      self = loop->spare_futures = g_new0 (LoopSpares, 1);
       self->loop = loop;
       self->hook.closed = loop_closed;
       loop_event_loop_add_close_hook (loop, &self->hook);
     }
 
-  return &self->spares;
+  return self;
+}
+
+/* Those of class LoopFuture. */
+LoopFutureSpares *
+loop_future_get_plain_spares (LoopEventLoop *loop)
+{
+  return &get_spares (loop)->plain;
+}
+
+/* Those of what reads from a stream. */
+LoopFutureSpares *
+loop_future_get_spare_reads (LoopEventLoop *loop)
+{
+  return &get_spares (loop)->reads;
 }

@@ -51,6 +51,11 @@
 #include <libloop/loop-signal-watcher.h>
 #include <libloop/loop-sleep.h>
 #include <libloop/loop-sock.h>
+#include <libloop/loop-stream-reader-protocol.h>
+#include <libloop/loop-stream-reader.h>
+#include <libloop/loop-stream-result.h>
+#include <libloop/loop-stream-writer.h>
+#include <libloop/loop-stream.h>
 #include <libloop/loop-subprocess-options.h>
 #include <libloop/loop-subprocess-protocol.h>
 #include <libloop/loop-subprocess-result.h>

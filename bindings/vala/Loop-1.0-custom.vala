@@ -6,6 +6,10 @@ namespace Loop {
 	public static void await (Loop.Future future) throws GLib.Error;
 	[CCode (cheader_filename = "libloop/loop.h")]
 	public static GLib.Value await_result (owned Loop.Future future) throws GLib.Error;
+	[CCode (cheader_filename = "libloop/loop.h")]
+	public static Loop.Future start_server (Loop.EventLoop loop, [CCode (delegate_target_pos = 2.33333, destroy_notify_pos = 2.66667)] owned Loop.StreamClientFunc client_connected, [CCode (array_length = false, array_null_terminated = true, type = "const gchar* const*")] string[]? hosts, uint16 port, ssize_t limit = -1, Loop.ServerOptions? options = null);
+	[CCode (cheader_filename = "libloop/loop.h")]
+	public static Loop.Future start_fiber_server (Loop.EventLoop loop, [CCode (delegate_target_pos = 2.33333, destroy_notify_pos = 2.66667)] owned Loop.StreamFiberFunc client_connected, [CCode (array_length = false, array_null_terminated = true, type = "const gchar* const*")] string[]? hosts, uint16 port, ssize_t limit = -1, Loop.ServerOptions? options = null);
 	public sealed class EventLoop : GLib.Object {
 		public Loop.Future create_server ([CCode (array_length = false, array_null_terminated = true, type = "const gchar* const*")] string[]? hosts, uint16 port, Loop.ServerOptions? options, owned Loop.ProtocolFactory factory);
 		public unowned Loop.ExceptionHandler? get_exception_handler ();

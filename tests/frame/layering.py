@@ -38,7 +38,7 @@ ROOMS = [
     """),
     ("connections", """
         resolver options socket unix-path connect-pipe create-server connection-options server-options datagram-options datagram-endpoint connector connection
-        happy-eyeballs listener server sock sendfile stream stream-reader stream-writer
+        happy-eyeballs listener server sock sendfile stream stream-read stream-reader stream-reader-protocol stream-result stream-writer
         io-channel io-wait io-input-stream io-output-stream io-stream
         connect-accepted create-unix-server connecting unix-connector listen-fds
         io-stream-transport io-stream-transport-write connect-io-stream

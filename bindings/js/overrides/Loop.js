@@ -12,7 +12,8 @@
 function addConstructors (Loop)
 {
   // "new Loop.Lock (loop)": made from properties alone, none of these would have a loop.
-  for (const name of ['Barrier', 'Condition', 'Event', 'Lock', 'Queue', 'Semaphore', 'Task', 'TaskGroup', 'Timeout'])
+  for (const name of ['Barrier', 'Condition', 'Event', 'Lock', 'Queue', 'Semaphore', 'StreamReader', 'StreamReaderProtocol',
+                      'StreamWriter', 'Task', 'TaskGroup', 'Timeout'])
     Loop[name].prototype._init = (...args) => Loop[name].new (...args);
   Loop.Future.prototype._init = () => {
     throw new TypeError ('A future is made with EventLoop.create_future ()');
@@ -22,7 +23,9 @@ function addConstructors (Loop)
 function _init ()
 {
   // They look for the namespace, which is not there before.
-  const { coroutines, eventLoop, exceptions, futures, protocols, sockets, sync, tasks } = imports.overrides.libloop;
+  const {
+    coroutines, eventLoop, exceptions, futures, protocols, sockets, streams, sync, tasks,
+  } = imports.overrides.libloop;
 
   exceptions.extendExceptionContext ();
   futures.extendFuture ();
@@ -36,5 +39,6 @@ function _init ()
   sync.extendQueue ();
   sync.extendCondition ();
   protocols.guardProtocols ();
+  streams.extendStreams ();
   addConstructors (this);
 }

@@ -20,7 +20,7 @@ from gi.repository import Gio, GLib, GObject
 
 from ..module import get_introspection_module
 
-from . import _loop_executors, _loop_sync
+from . import _loop_executors, _loop_streams, _loop_sync
 from ._loop_addresses import to_address, to_connectable
 from ._loop_calls import Call, WatchCall, get_name, report
 from ._loop_protocols import BufferedProtocol, DatagramProtocol, Protocol, SubprocessProtocol, change_protocol
@@ -36,8 +36,9 @@ Loop = get_introspection_module("Loop")
 
 __all__ = ["ThreadPoolExecutor", "BufferedProtocol", "DatagramProtocol", "Protocol", "SubprocessProtocol"]
 __all__ += ["SubprocessTransport", "SubprocessResult"]
-__all__ += _loop_sync.__all__
+__all__ += _loop_streams.__all__ + _loop_sync.__all__
 ThreadPoolExecutor = _loop_executors.ThreadPoolExecutor
+globals().update((name, getattr(_loop_streams, name)) for name in _loop_streams.__all__)
 globals().update((name, getattr(_loop_sync, name)) for name in _loop_sync.__all__)
 
 

@@ -52,6 +52,8 @@ _CLASSES = {
     (_LOOP, Loop.Error.QUEUE_SHUT_DOWN): _error_class("QueueShutDown", getattr(asyncio, "QueueShutDown", Exception)),
     (_LOOP, Loop.Error.DESCRIPTOR_IN_USE): _error_class("DescriptorInUseError", RuntimeError),
     (_IO, Gio.IOErrorEnum.TIMED_OUT): _error_class("TimeoutError", TimeoutError),
+    (_IO, Gio.IOErrorEnum.CONNECTION_CLOSED): _error_class("ConnectionResetError", ConnectionResetError),
+    (_IO, Gio.IOErrorEnum.PENDING): _error_class("PendingError", RuntimeError),
     (_IO, Gio.IOErrorEnum.INVALID_ARGUMENT): _error_class("InvalidArgumentError", ValueError),
 }
 

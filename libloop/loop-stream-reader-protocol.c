@@ -28,7 +28,8 @@ struct _LoopStreamReaderProtocol
   GDestroyNotify notify;
   LoopWaiterQueue *drains;
   LoopWaiterQueue *closers;
-  GError *error; /* with which the connection was lost, if any */
+  LoopFuture *drained; /* for all who need not wait; or NULL: there was nobody */
+  GError *error;       /* with which the connection was lost, if any */
   guint8 is_lost;
   guint8 is_paused;
 };
@@ -51,6 +52,7 @@ loop_stream_reader_protocol_dispose (GObject *object)
   loop_waiter_queue_free (g_steal_pointer (&self->drains), self->loop);
   loop_waiter_queue_free (g_steal_pointer (&self->closers), self->loop);
   g_clear_object (&self->reader);
+  g_clear_object (&self->drained);
 
   G_OBJECT_CLASS (loop_stream_reader_protocol_parent_class)->dispose (object);
 }
@@ -123,6 +125,7 @@ stream_connection_lost (LoopProtocol *protocol, const GError *exception)
 
   self->is_lost = TRUE;
   self->is_paused = FALSE;
+  g_clear_object (&self->drained);
   if (exception != NULL && self->error == NULL)
     self->error = g_error_copy (exception);
 
@@ -206,10 +209,14 @@ loop_stream_reader_protocol_drain (LoopStreamReaderProtocol *self)
       return future;
     }
 
-  future = loop_future_new (self->loop, drain_kind.name);
-  loop_future_fulfil (future);
+  /* Most who write ask each time, and hardly ever have to wait. */
+  if (self->drained == NULL)
+    {
+      self->drained = loop_future_new (self->loop, drain_kind.name);
+      loop_future_fulfil (self->drained);
+    }
 
-  return future;
+  return g_object_ref (self->drained);
 }
 
 /* Returns: (transfer full): a future that is done when the connection is lost */

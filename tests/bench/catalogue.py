@@ -244,6 +244,21 @@ BENCHMARKS = [
         INSTRUCTIONS, {"connections": 50, "size": 64},
         notes=["by perf, or by callgrind where it cannot; counts repeat, so one round is enough"]),
     Benchmark(
+        "echo-streams", "TCP echo through streams, 64 bytes, 50 connections", "echo",
+        [Contender("libloop", ["echo-loop", "--streams"]),
+         Contender("protocol", ["echo-loop"]),
+         Contender("asyncio", ["echo-asyncio-streams.py"])],
+        [Check("user_us", "cost", 0.2, 0.1, peer="asyncio"),
+         Check("rate", "share", 0.7, 0.9, peer="protocol")],
+        ECHO, {"connections": 50, "size": 64},
+        notes=["libloop: a fiber for each connection; protocol: a protocol of C functions; "
+               "system calls of asyncio's are not counted, and its user µs are what getrusage says"]),
+    Benchmark(
+        "echo-streams-instructions", "user instructions per echo through streams, 64 bytes, 50 connections",
+        "instructions",
+        [Contender("libloop", ["echo-loop", "--streams"]), Contender("protocol", ["echo-loop"])],
+        [], INSTRUCTIONS, {"connections": 50, "size": 64}),
+    Benchmark(
         "idle-10k", "50 active connections beside 10,000 idle ones, 64 bytes", "idle",
         echo_contenders("libloop", "raw epoll", "libuv", "GIO"),
         [Check("kept", "least", 0.95), Check("bytes_idle", "most", 1024)],

@@ -3,7 +3,8 @@
 /* An echo server on libloop
  *
  * A protocol of C functions for each connection.  With --inspect the loop can
- * be inspected while it serves; nothing else differs.
+ * be inspected while it serves; nothing else differs.  With --streams it is a
+ * fiber for each connection, which reads and writes a stream.
  */
 
 #include "config.h"
@@ -32,6 +33,26 @@ static GObject *
 make_protocol (gpointer user_data)
 {
   return G_OBJECT (loop_protocol_new (&vtable, NULL, NULL));
+}
+
+static gboolean
+echo_stream (LoopStreamReader *reader, LoopStreamWriter *writer, gpointer user_data, GError **error)
+{
+  for (;;)
+    {
+      g_auto (GValue) value = G_VALUE_INIT;
+      GBytes *bytes;
+
+      if (!loop_await_result (loop_stream_reader_read (reader, ECHO_BUFFER_SIZE), &value, error))
+        return FALSE;
+      bytes = g_value_get_boxed (&value);
+      if (g_bytes_get_size (bytes) == 0)
+        return TRUE;
+      echo_requests++;
+      loop_stream_writer_write_bytes (writer, bytes);
+      if (!loop_await_result (loop_stream_writer_drain (writer), NULL, error))
+        return FALSE;
+    }
 }
 
 static guint16
@@ -73,7 +94,10 @@ main (int argc, char **argv)
   loop = loop_event_loop_new ();
   server_options = loop_server_options_new ();
   loop_server_options_set_backlog (server_options, 4096);
-  future = loop_event_loop_create_server (loop, hosts, 0, server_options, make_protocol, NULL, NULL);
+  if (argc > 1 && strcmp (argv[1], "--streams") == 0)
+    future = loop_start_fiber_server (loop, echo_stream, NULL, NULL, hosts, 0, -1, server_options);
+  else
+    future = loop_event_loop_create_server (loop, hosts, 0, server_options, make_protocol, NULL, NULL);
   if (!loop_event_loop_run_until_complete (loop, future, &value, &error))
     {
       fprintf (stderr, "echo-loop: %s\n", error->message);

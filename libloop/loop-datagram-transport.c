@@ -336,6 +336,8 @@ loop_datagram_transport_class_init (LoopDatagramTransportClass *klass)
   transport_class->write_eof = loop_datagram_transport_write_eof;
   transport_class->can_write_eof = loop_datagram_transport_can_write_eof;
   transport_class->describe = loop_datagram_transport_describe;
+  /* A file has no datagrams. */
+  transport_class->set_sender = NULL;
 
   datagram_transport_watch_class = loop_socket_transport_watch_class;
   datagram_transport_watch_class.readable = datagram_transport_readable;

@@ -220,6 +220,17 @@ loop_pipe_transport_get_extra_info (LoopTransport *transport, const char *name, 
   return TRUE;
 }
 
+static gboolean
+loop_pipe_transport_set_sender (LoopTransport *transport, LoopTransportSender *sender, GError **error)
+{
+  if (from_transport (transport)->end == LOOP_PIPE_WRITE_END)
+    return get_parent_class ()->set_sender (transport, sender, error);
+
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED, "No file can be sent to the read end of a pipe");
+
+  return FALSE;
+}
+
 static void
 loop_pipe_transport_describe (LoopTransport *transport, LoopTransportDescription *description)
 {
@@ -241,6 +252,7 @@ loop_pipe_transport_class_init (LoopPipeTransportClass *klass)
   transport_class->is_reading = loop_pipe_transport_is_reading;
   transport_class->get_extra_info = loop_pipe_transport_get_extra_info;
   transport_class->describe = loop_pipe_transport_describe;
+  transport_class->set_sender = loop_pipe_transport_set_sender;
 }
 
 static void

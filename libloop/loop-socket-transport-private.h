@@ -19,6 +19,13 @@ G_DECLARE_FINAL_TYPE (LoopSocketTransport, loop_socket_transport, LOOP, SOCKET_T
 
 typedef struct _LoopTransportFile LoopTransportFile;
 
+/* Why nothing is read at the moment. */
+enum
+{
+  LOOP_READ_PAUSED_BY_USER = 1 << 0,
+  LOOP_READ_PAUSED_BY_SENDER = 1 << 1,
+};
+
 /* Called once, when the connection is lost or was never made. */
 typedef void (*LoopTransportLostFunc) (LoopTransport *transport, gpointer user_data);
 
@@ -49,14 +56,15 @@ struct _LoopSocketTransport
   gsize low_water;
   guint64 n_received;
   guint64 n_sent;
-  LoopFuture *waiter;  /* is fulfilled once the connection is made */
-  GError *write_error; /* ends the connection once what can still be read was read */
+  LoopFuture *waiter;          /* is fulfilled once the connection is made */
+  GError *write_error;         /* ends the connection once what can still be read was read */
+  LoopTransportSender *sender; /* or NULL: who writes in place of the user */
   LoopTransportLostFunc lost_func;
   GObject *lost_data;
 
   /* The next three are looked at for each message. */
-  guint8 is_unwritable; /* closing, after write_eof(), or after a failed write */
-  guint8 is_read_paused;
+  guint8 is_unwritable;  /* closing, after write_eof(), after a failed write, or while there is a sender */
+  guint8 is_read_paused; /* LOOP_READ_PAUSED_BY_… */
   guint8 is_closing;
 
   /* These, as the two above, an inspector shows: loop_socket_transport_set_shown(). */
@@ -103,6 +111,8 @@ void loop_socket_transport_start_reading (LoopSocketTransport *self);
 G_GNUC_INTERNAL
 void loop_socket_transport_stop_reading (LoopSocketTransport *self);
 G_GNUC_INTERNAL
+void loop_socket_transport_set_read_paused (LoopSocketTransport *self, guint8 reasons);
+G_GNUC_INTERNAL
 void loop_socket_transport_class_init_write (LoopTransportClass *klass);
 G_GNUC_INTERNAL
 void loop_socket_transport_writable (LoopWatch *watch);
@@ -116,6 +126,18 @@ G_GNUC_INTERNAL
 void loop_socket_transport_wrote (LoopSocketTransport *self);
 G_GNUC_INTERNAL
 extern const LoopWatchClass loop_socket_transport_watch_class;
+G_GNUC_INTERNAL
+void loop_socket_transport_send_bytes (LoopSocketTransport *self, GBytes **bytes, gsize n_bytes);
+G_GNUC_INTERNAL
+void loop_socket_transport_catch_up (LoopSocketTransport *self);
+
+/* And from loop-socket-transport-send.c. */
+G_GNUC_INTERNAL
+void loop_socket_transport_class_init_send (LoopTransportClass *klass);
+G_GNUC_INTERNAL
+void loop_socket_transport_wake_sender (LoopSocketTransport *self);
+G_GNUC_INTERNAL
+void loop_socket_transport_lose_sender (LoopSocketTransport *self, const GError *error, gsize n_unsent);
 
 /* And the other way round. */
 G_GNUC_INTERNAL

@@ -209,15 +209,24 @@ loop_socket_transport_readable (LoopWatch *watch)
     read_some (self, FALSE, LOOP_SOCKET_TRANSPORT_MAX_CALLS);
 }
 
+/* @reasons: LOOP_READ_PAUSED_BY_… */
+void
+loop_socket_transport_set_read_paused (LoopSocketTransport *self, guint8 reasons)
+{
+  loop_event_loop_enter (self->parent_instance.loop);
+  self->is_read_paused = reasons;
+  loop_event_loop_leave (self->parent_instance.loop);
+}
+
 static void
 loop_socket_transport_pause_reading (LoopTransport *transport)
 {
   LoopSocketTransport *self = loop_socket_transport_from_base (transport);
 
-  if (self->is_read_paused || self->is_closing)
+  if ((self->is_read_paused & LOOP_READ_PAUSED_BY_USER) || self->is_closing)
     return;
 
-  loop_socket_transport_set_shown (self, &self->is_read_paused, TRUE);
+  loop_socket_transport_set_read_paused (self, self->is_read_paused | LOOP_READ_PAUSED_BY_USER);
   loop_socket_transport_stop_reading (self);
 }
 
@@ -229,7 +238,8 @@ loop_socket_transport_resume_reading (LoopTransport *transport)
   if (!self->is_read_paused || self->is_closing)
     return;
 
-  loop_socket_transport_set_shown (self, &self->is_read_paused, FALSE);
+  /* Even while a file is sent, as in asyncio: it is the user's wish. */
+  loop_socket_transport_set_read_paused (self, 0);
   loop_socket_transport_start_reading (self);
 }
 

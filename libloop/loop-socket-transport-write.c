@@ -14,7 +14,7 @@
 static void
 maybe_pause_protocol (LoopSocketTransport *self)
 {
-  if (self->is_write_paused || self->buffer.size <= self->high_water || self->iface == NULL)
+  if (self->is_write_paused || self->buffer.size <= self->high_water || self->iface == NULL || self->sender != NULL)
     return;
 
   loop_socket_transport_set_shown (self, &self->is_write_paused, TRUE);
@@ -24,7 +24,7 @@ maybe_pause_protocol (LoopSocketTransport *self)
 static void
 maybe_resume_protocol (LoopSocketTransport *self)
 {
-  if (!self->is_write_paused || self->buffer.size > self->low_water || self->iface == NULL)
+  if (!self->is_write_paused || self->buffer.size > self->low_water || self->iface == NULL || self->sender != NULL)
     return;
 
   loop_socket_transport_set_shown (self, &self->is_write_paused, FALSE);
@@ -109,7 +109,12 @@ loop_socket_transport_wrote (LoopSocketTransport *self)
   /* It may write again, and lose the connection by that. */
   maybe_resume_protocol (self);
 
-  if (self->buffer.size == 0 && self->write_error == NULL)
+  if (self->buffer.size > 0 || self->write_error != NULL)
+    return;
+
+  if (self->sender != NULL)
+    loop_socket_transport_wake_sender (self);
+  else
     finish_writing (self);
 }
 
@@ -139,6 +144,17 @@ loop_socket_transport_writable (LoopWatch *watch)
   loop_socket_transport_wrote (self);
 }
 
+/* Does what a sender has kept waiting. */
+void
+loop_socket_transport_catch_up (LoopSocketTransport *self)
+{
+  if (self->is_eof_due && self->buffer.size == 0)
+    send_eof (self);
+
+  maybe_pause_protocol (self);
+  maybe_resume_protocol (self);
+}
+
 /* Data is written that cannot be sent any more: warns, once, that it is lost. */
 void
 loop_socket_transport_refuse_write (LoopSocketTransport *self)
@@ -146,6 +162,10 @@ loop_socket_transport_refuse_write (LoopSocketTransport *self)
   if (self->is_eof_due)
     {
       g_critical ("Cannot write to a transport after write_eof()");
+    }
+  else if (self->sender != NULL)
+    {
+      g_critical ("Cannot write to a transport while a file is sent");
     }
   else if (!self->has_warned)
     {
@@ -207,17 +227,10 @@ write_bytes_now (LoopSocketTransport *self, GBytes **bytes, gsize n_bytes)
   return n_iov > 0 ? send_iov_now (self, iov, n_iov) : 0;
 }
 
-static void
-loop_socket_transport_write_bytes (LoopTransport *transport, GBytes **bytes, gsize n_bytes)
+void
+loop_socket_transport_send_bytes (LoopSocketTransport *self, GBytes **bytes, gsize n_bytes)
 {
-  LoopSocketTransport *self = loop_socket_transport_from_base (transport);
   gsize written = 0;
-
-  if (G_UNLIKELY (self->is_unwritable))
-    {
-      loop_socket_transport_refuse_write (self);
-      return;
-    }
 
   if (self->buffer.size == 0)
     {
@@ -241,6 +254,17 @@ loop_socket_transport_write_bytes (LoopTransport *transport, GBytes **bytes, gsi
 }
 
 static void
+loop_socket_transport_write_bytes (LoopTransport *transport, GBytes **bytes, gsize n_bytes)
+{
+  LoopSocketTransport *self = loop_socket_transport_from_base (transport);
+
+  if (G_LIKELY (!self->is_unwritable))
+    loop_socket_transport_send_bytes (self, bytes, n_bytes);
+  else
+    loop_socket_transport_refuse_write (self);
+}
+
+static void
 loop_socket_transport_write_eof (LoopTransport *transport)
 {
   LoopSocketTransport *self = loop_socket_transport_from_base (transport);
@@ -250,7 +274,7 @@ loop_socket_transport_write_eof (LoopTransport *transport)
 
   self->is_unwritable = TRUE;
   loop_socket_transport_set_shown (self, &self->is_eof_due, TRUE);
-  if (self->buffer.size == 0)
+  if (self->buffer.size == 0 && self->sender == NULL)
     send_eof (self);
 }
 

@@ -80,6 +80,7 @@ let_go (LoopSocketTransport *self)
   g_autoptr (GObject) protocol = NULL;
 
   close_descriptor (self);
+  loop_socket_transport_lose_sender (self, NULL, self->buffer.size);
   loop_write_buffer_clear (&self->buffer);
 
   loop_event_loop_enter (loop);
@@ -160,6 +161,7 @@ loop_socket_transport_force_close (LoopSocketTransport *self, GError *exception)
       return;
     }
 
+  loop_socket_transport_lose_sender (self, exception, self->buffer.size);
   loop_write_buffer_clear (&self->buffer);
   begin_closing (self);
   loop_socket_transport_set_interest (self, LOOP_INTEREST_NONE);
@@ -185,6 +187,7 @@ loop_socket_transport_fail_write (LoopSocketTransport *self, int saved_errno)
 
   self->is_unwritable = TRUE;
   loop_set_error_from_errno (&self->write_error, saved_errno, "Could not write to the connection");
+  loop_socket_transport_lose_sender (self, self->write_error, self->buffer.size);
   loop_write_buffer_clear (&self->buffer);
   loop_socket_transport_set_interest (self, self->watch.wanted & ~LOOP_INTEREST_WRITE);
   loop_event_loop_schedule (get_loop (self), finish_after_write_error, g_object_ref (self), g_object_unref,
@@ -248,6 +251,7 @@ loop_socket_transport_close (LoopTransport *transport)
 
   begin_closing (self);
   loop_socket_transport_stop_reading (self);
+  loop_socket_transport_lose_sender (self, NULL, 0);
 
   if (self->buffer.size == 0 && self->write_error == NULL)
     loop_socket_transport_schedule_connection_lost (self, NULL);
@@ -345,7 +349,7 @@ loop_socket_transport_describe (LoopTransport *transport, LoopTransportDescripti
   description->low_water = self->low_water;
   description->high_water = self->high_water;
   description->is_reading = (self->watch.wanted & LOOP_INTEREST_READ) != 0;
-  description->is_read_paused = self->is_read_paused;
+  description->is_read_paused = self->is_read_paused != 0;
   description->is_write_paused = self->is_write_paused;
   description->peer = self->peer;
   description->peer_length = self->peer_length;
@@ -381,6 +385,7 @@ loop_socket_transport_class_init (LoopSocketTransportClass *klass)
   transport_class->describe = loop_socket_transport_describe;
   loop_socket_transport_class_init_read (transport_class);
   loop_socket_transport_class_init_write (transport_class);
+  loop_socket_transport_class_init_send (transport_class);
 }
 
 static void

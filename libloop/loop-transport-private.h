@@ -26,6 +26,21 @@ typedef struct
   guint peer_length;
 } LoopTransportDescription;
 
+/*
+ * Who has the writing side of a transport for itself, such as sendfile. Meanwhile the transport
+ * refuses what others write, and neither reads nor tells its protocol to pause or to resume; the
+ * end of file that somebody asks for is sent afterwards.
+ */
+typedef struct _LoopTransportSender LoopTransportSender;
+struct _LoopTransportSender
+{
+  /* All that was to be written is written, and more is taken. */
+  void (*ready) (LoopTransportSender *self);
+
+  /* The transport was closed or lost its connection, and let go of the sender. The last @n_unsent bytes were dropped. */
+  void (*lost) (LoopTransportSender *self, const GError *error, gsize n_unsent);
+};
+
 struct _LoopTransport
 {
   GObject parent_instance;
@@ -61,6 +76,17 @@ struct _LoopTransportClass
   void (*get_write_buffer_limits) (LoopTransport *self, gsize *low, gsize *high);
   gboolean (*has_failed) (LoopTransport *self); /* or NULL: connection_lost will say why nothing can be written */
   void (*describe) (LoopTransport *self, LoopTransportDescription *description);
+
+  /*
+   * For a sender; or all NULL: no file can be sent. A transport that changes what is written, as one with TLS does, has
+   * no descriptor for it: it gets bytes.
+   */
+  gboolean (*set_sender) (LoopTransport *self, LoopTransportSender *sender, GError **error);
+  void (*unset_sender) (LoopTransport *self);
+  void (*send_bytes) (LoopTransport *self, GBytes *bytes);
+  int (*get_sender_fd) (LoopTransport *self); /* or NULL; or -1 */
+  /* What became of a call with that descriptor. With EAGAIN the sender is told when to go on; other errors are the end. */
+  void (*report_sent) (LoopTransport *self, gsize n_sent, int saved_errno);
 };
 
 /* asyncio's defaults: 64 KiB, and a quarter of it. */

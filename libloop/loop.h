@@ -45,6 +45,7 @@
 #include <libloop/loop-protocol.h>
 #include <libloop/loop-queue.h>
 #include <libloop/loop-semaphore.h>
+#include <libloop/loop-sendfile.h>
 #include <libloop/loop-server-options.h>
 #include <libloop/loop-server.h>
 #include <libloop/loop-shield.h>

@@ -31,7 +31,7 @@ ROOMS = [
         protocol buffered-protocol buffered-protocol-vtable datagram-protocol subprocess-protocol subprocess-protocol-vtable base-transport transport
         protocol-vtable socket-transport socket-transport-read socket-transport-write pipe-transport
         datagram-transport datagram-transport-send datagram-batch datagram-protocol-vtable address-cache
-        write-buffer read-buffer sigpipe
+        write-buffer read-buffer sigpipe socket-transport-send
     """),
     ("TLS", """
         tls-context tls-engine tls-transport
@@ -42,6 +42,7 @@ ROOMS = [
         io-channel io-wait io-input-stream io-output-stream io-stream
         connect-accepted create-unix-server connecting unix-connector listen-fds
         io-stream-transport io-stream-transport-write connect-io-stream
+        file-source file-source-read
         event-loop-server event-loop-connection event-loop-sock event-loop-datagram
         sock-accept sock-connect sock-receive sock-send sock-wait address-info
     """),

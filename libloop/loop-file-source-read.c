@@ -22,7 +22,7 @@ struct _LoopFileRead
   gatomicrefcount ref_count;
   LoopIncoming *incoming; /* until a thread has taken it, or it is known that none will: atomic */
   LoopEventLoop *loop;
-  GInputStream *stream;
+  GInputStream *stream; /* or NULL: it is not to be read any more */
   GCancellable *cancellable;
 
   /* Written by the thread before it posts, read by the loop afterwards. */
@@ -105,7 +105,7 @@ file_read_unref (gpointer data)
     loop_file_set_position (self->stream, self->position, NULL);
 
   g_clear_pointer (&self->incoming, loop_incoming_unref);
-  g_object_unref (self->stream);
+  g_clear_object (&self->stream);
   g_object_unref (self->cancellable);
   g_clear_error (&self->error);
   g_free (self->buffer);
@@ -176,7 +176,8 @@ start_thread (LoopFileSource *self, gsize size, GError **error)
   if (g_thread_pool_push (get_thread_pool (), file_read_ref (read), error))
     return TRUE;
 
-  /* GLib keeps it in its queue, perhaps for ever. If an earlier thread has taken it meanwhile, all is well. */
+  /* GLib keeps it in its queue, perhaps for ever: without what it would keep open. If an earlier thread has taken it
+   * meanwhile, all is well. */
   incoming = g_atomic_pointer_exchange (&read->incoming, NULL);
   if (incoming == NULL)
     {
@@ -185,7 +186,7 @@ start_thread (LoopFileSource *self, gsize size, GError **error)
     }
 
   loop_incoming_unref (incoming);
-  read->source = NULL;
+  g_clear_object (&read->stream);
   file_read_unref (g_steal_pointer (&self->read));
 
   return FALSE;

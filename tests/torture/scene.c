@@ -123,7 +123,7 @@ scene_take_future (Scene *self, LoopFuture *future, SceneFutureFunc done, gpoint
 
 /* --- Peers ---------------------------------------------------------------------------------------- */
 
-static guint8
+guint8
 scene_byte (gsize i)
 {
   return (guint8) (i ^ i >> 8);

@@ -60,6 +60,7 @@ void scene_give_up (Scene *self);
 void scene_report (Scene *self, const char *what, const GError *error);
 void scene_take_future (Scene *self, LoopFuture *future, SceneFutureFunc done, gpointer user_data);
 
+guint8 scene_byte (gsize i);
 ScenePeer *scene_peer_new (Scene *self);
 GObject *scene_peer_take_protocol (ScenePeer *self);
 void scene_peer_send (ScenePeer *self, gsize n);

@@ -310,6 +310,32 @@ void buffered (Loop.EventLoop loop) throws Error {
 	loop.run_until_complete (server.wait_closed ());
 }
 
+// Not sendfile(): that would be the kernel's, for the library as well.
+void send_file (Loop.EventLoop loop) throws Error {
+	var server = (Loop.Server) loop.run_until_complete (loop.create_server ({ "127.0.0.1" }, 0, null,
+		() => new Echo ()));
+	var client = new Client (loop);
+	var transport = (Loop.Transport) loop.run_until_complete (loop.create_connection ("127.0.0.1", port_of (server),
+		null, () => client));
+	var memory = new MemoryInputStream.from_data ("0123456789".data);
+	FileIOStream stream;
+	var file = File.new_tmp (null, out stream);
+	stream.output_stream.write_all ("abcdefghij".data, null);
+	var input = file.read ();
+	file.delete ();
+
+	assert ((int64) loop.run_until_complete (loop.sendfile (transport, input, 3, 4, false)) == 4);
+	assert (input.tell () == 7);
+	assert ((int64) loop.run_until_complete (loop.sendfile (transport, memory, 8, -1, true)) == 2);
+	Check.throws (new Loop.Error.SENDFILE_NOT_AVAILABLE (""), () =>
+		loop.run_until_complete (loop.sendfile (transport, memory, 0, -1, false)));
+	transport.write_eof ();
+	loop.run_until_complete (client.lost);
+	assert (client.received.str == "defg89");
+	server.close ();
+	loop.run_until_complete (server.wait_closed ());
+}
+
 void options (Loop.EventLoop loop) throws Error {
 	var address = new InetSocketAddress.from_string ("127.0.0.1", 0);
 	var socket = new Socket (IPV4, STREAM, TCP);
@@ -378,6 +404,7 @@ int main (string[] args) {
 	Check.add ("server", server);
 	Check.add ("transport", transport);
 	Check.add ("buffered", buffered);
+	Check.add ("sendfile", send_file);
 	Check.add ("options", options);
 	Check.add ("defaults", defaults);
 	return Test.run ();

@@ -135,6 +135,11 @@ function extendEventLoop ()
       return native.create_server.call (this, hosts, port, options, guarded (factory, [], this, null));
     },
 
+    sendfile (transport, file, offset = 0, count = -1, fallback = true)
+    {
+      return native.sendfile.call (this, transport, file, offset, count ?? -1, fallback);
+    },
+
     ...Object.fromEntries (['create_unix_connection', 'create_unix_server', 'connect_accepted_socket'].map (
       name => [name, function (what, options, factory) {
         return native[name].call (this, what, options, guarded (factory, [], this, null));

@@ -103,6 +103,17 @@ def _to_gsocket(sock):
     return sock if sock is None or isinstance(sock, Gio.Socket) else Gio.Socket.new_from_fd(sock.detach())
 
 
+def _to_stream(file):
+    """What a binary file of Python's reads; it is not closed with that."""
+    if isinstance(file, Gio.InputStream):
+        return file
+    if "b" not in getattr(file, "mode", "b"):
+        raise ValueError("file should be opened in binary mode")
+    stream = Gio.UnixInputStream.new(file.fileno(), False)
+    stream.file = file
+    return stream
+
+
 def _drop_defaults(options):
     """None is asyncio's default for what the library may not have."""
     return {key: value for key, value in options.items() if value is not None}
@@ -414,6 +425,10 @@ class EventLoop(Resolver, SocketOperations, Loop.EventLoop):
     def connect_io_stream(self, protocol_factory, stream):
         """A task that gives (transport, protocol), for any Gio.IOStream, which is the transport's from then on."""
         return self._connect(super().connect_io_stream(stream, _guard_factory(protocol_factory, loop=self)))
+
+    def sendfile(self, transport, file, offset=0, count=None, *, fallback=True):
+        """``file``: a Gio.InputStream, or a binary file with a descriptor, which stays its own."""
+        return super().sendfile(transport, _to_stream(file), offset, -1 if count is None else count, fallback)
 
     def subprocess_exec(self, protocol_factory, *args, **options):
         """A task that gives (transport, protocol). ``options``: those of subprocess.Popen."""

@@ -49,6 +49,9 @@ _CLASSES = {
     (_LOOP, Loop.Error.BROKEN_BARRIER): _error_class("BrokenBarrierError", asyncio.BrokenBarrierError),
     (_LOOP, Loop.Error.QUEUE_EMPTY): _error_class("QueueEmpty", asyncio.QueueEmpty),
     (_LOOP, Loop.Error.QUEUE_FULL): _error_class("QueueFull", asyncio.QueueFull),
+    (_LOOP, Loop.Error.SENDFILE_NOT_AVAILABLE): _error_class(
+        "SendfileNotAvailableError", asyncio.SendfileNotAvailableError
+    ),
     (_LOOP, Loop.Error.QUEUE_SHUT_DOWN): _error_class("QueueShutDown", getattr(asyncio, "QueueShutDown", Exception)),
     (_LOOP, Loop.Error.DESCRIPTOR_IN_USE): _error_class("DescriptorInUseError", RuntimeError),
     (_IO, Gio.IOErrorEnum.TIMED_OUT): _error_class("TimeoutError", TimeoutError),

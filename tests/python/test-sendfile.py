@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Files that are sent, as asyncio's users know it."""
+
+import asyncio
+import io
+import os
+import tempfile
+import unittest
+
+import gi
+import tap
+
+gi.require_version("Loop", "1.0")
+from gi.repository import Gio, GLib, Loop  # noqa: E402
+
+
+class Peer(Loop.Protocol):
+    def __init__(self, loop):
+        self.data = b""
+        self.lost = loop.create_future()
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.data += data
+
+    def connection_lost(self, exc):
+        self.lost.set_result(exc)
+
+
+class TestSendfile(unittest.TestCase):
+    DATA = os.urandom(3_000_000)
+
+    def setUp(self):
+        self.loop = Loop.EventLoop()
+        self.addCleanup(self.loop.close)
+
+    async def connect(self):
+        self.peer = Peer(self.loop)
+        self.server = await self.loop.create_server(lambda: self.peer, "127.0.0.1", 0)
+        port = self.server.sockets[0].get_local_address().get_port()
+        transport, self.client = await self.loop.create_connection(lambda: Peer(self.loop), "127.0.0.1", port)
+        return transport
+
+    async def finish(self, transport):
+        transport.close()
+        await self.peer.lost
+        self.server.close()
+        return self.peer.data
+
+    def run_with(self, send):
+        async def run():
+            transport = await self.connect()
+            await send(transport)
+            return await self.finish(transport)
+
+        return self.loop.run_until_complete(run())
+
+    def test_file(self):
+        with tempfile.TemporaryFile() as file:
+            file.write(self.DATA)
+            file.flush()
+
+            async def send(transport):
+                transport.write(b"before ")
+                self.assertEqual(await self.loop.sendfile(transport, file), len(self.DATA))
+                self.assertEqual(file.tell(), len(self.DATA))
+                self.assertEqual(await self.loop.sendfile(transport, file, 1000, 20, fallback=False), 20)
+                self.assertEqual(file.tell(), 1020)
+                self.assertEqual(await self.loop.sendfile(transport, file, offset=10, count=None), len(self.DATA) - 10)
+                transport.write(b" after")
+
+            self.assertEqual(
+                self.run_with(send), b"before " + self.DATA + self.DATA[1000:1020] + self.DATA[10:] + b" after"
+            )
+            # It is still Python's.
+            os.fstat(file.fileno())
+
+    def test_stream(self):
+        stream = Gio.MemoryInputStream.new_from_bytes(GLib.Bytes(self.DATA))
+
+        async def send(transport):
+            self.assertEqual(await self.loop.sendfile(transport, stream, 5), len(self.DATA) - 5)
+            with self.assertRaises(asyncio.SendfileNotAvailableError):
+                await self.loop.sendfile(transport, stream, fallback=False)
+
+        self.assertEqual(self.run_with(send), self.DATA[5:])
+
+    def test_cancel(self):
+        read, write = os.pipe()
+
+        async def send(transport):
+            with os.fdopen(read, "rb") as file:
+                sending = self.loop.sendfile(transport, file)
+                os.write(write, b"half")
+                while self.peer.data != b"half":
+                    await Loop.sleep(0.001)
+                sending.cancel()
+                transport.write(b" way")
+            os.close(write)
+
+        self.assertEqual(self.run_with(send), b"half way")
+
+    def test_misuse(self):
+        async def send(transport):
+            with tempfile.TemporaryFile("w") as file, self.assertRaises(ValueError):
+                self.loop.sendfile(transport, file)
+            with self.assertRaises(io.UnsupportedOperation):
+                self.loop.sendfile(transport, io.BytesIO())
+            with tempfile.TemporaryFile() as file, self.assertRaises(ValueError):
+                await self.loop.sendfile(transport, file, -1)
+
+        self.run_with(send)
+
+
+tap.main()

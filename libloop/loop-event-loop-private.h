@@ -10,6 +10,7 @@
 #include "loop-handle-private.h"
 #include "loop-id-private.h"
 #include "loop-incoming-private.h"
+#include "loop-interpreter-hooks.h"
 #include "loop-metrics-private.h"
 #include "loop-neighbours-private.h"
 #include "loop-poller-private.h"
@@ -99,6 +100,9 @@ struct _LoopEventLoop
 
   gint64 last_yield;
   gint64 stamp;       /* the last time that was taken for the metrics, or 0 */
+  const LoopInterpreterHooks *hooks; /* or NULL */
+  gpointer hooks_data;
+
   guint n_dispatches; /* nesting depth */
   guint n_direct;     /* iterations since other sources of the context were last checked */
 

@@ -138,6 +138,24 @@ get_timeout (LoopEventLoop *self, gboolean may_block, int timeout_ms)
   return timeout_ns;
 }
 
+/* The loop may fall asleep: an interpreter lets its other threads go on meanwhile. */
+static int
+wait_outside_of_interpreter (LoopEventLoop *self, int n_fds, gint64 timeout_ns)
+{
+  const LoopInterpreterHooks *hooks = self->hooks;
+  int status;
+
+  loop_event_loop_do_what_was_put_off (self);
+  if (hooks != NULL)
+    hooks->before_wait (self->hooks_data);
+  status = wait_for_events (self, n_fds, timeout_ns);
+  loop_incoming_wake_up (self->incoming);
+  if (hooks != NULL)
+    hooks->after_wait (self->hooks_data);
+
+  return status;
+}
+
 /*
  * Lets GLib prepare, waits, and dispatches: through GLib when another of its sources
  * has something to do, directly when all there is to do is the loop's own.
@@ -166,12 +184,8 @@ iterate (LoopEventLoop *self, gboolean may_block, GError **error)
   self->is_polling = timeout_ns != 0;
   loop_event_loop_leave (self);
 
-  if (timeout_ns != 0)
-    loop_event_loop_do_what_was_put_off (self);
-  status = wait_for_events (self, n_fds, timeout_ns);
+  status = timeout_ns == 0 ? wait_for_events (self, n_fds, 0) : wait_outside_of_interpreter (self, n_fds, timeout_ns);
 
-  if (timeout_ns != 0)
-    loop_incoming_wake_up (self->incoming);
   loop_event_loop_enter (self);
   self->is_polling = FALSE;
   loop_event_loop_stamp_end_of_poll (self);

@@ -169,6 +169,19 @@ source_check (GSource *source)
   return !yield_if_busy (self);
 }
 
+static void
+dispatch (LoopEventLoop *loop)
+{
+  const LoopInterpreterHooks *hooks = loop->hooks;
+  gpointer data = loop->hooks_data;
+
+  if (hooks != NULL)
+    hooks->before_dispatch (data);
+  loop_event_loop_dispatch (loop);
+  if (hooks != NULL)
+    hooks->after_dispatch (data);
+}
+
 static gboolean
 source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
 {
@@ -178,7 +191,7 @@ source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
 
   loop->is_skipping = FALSE;
   if (G_LIKELY (!loop->is_closed))
-    loop_event_loop_dispatch (loop);
+    dispatch (loop);
   if (begun != 0)
     self->busy_ns += loop_clock_now () - begun;
   self->begun = 0;

@@ -39,7 +39,9 @@
 #include <libloop/loop-inspector.h>
 #include <libloop/loop-io-stream.h>
 #include <libloop/loop-listen-fds.h>
+#include <libloop/loop-interpreter-hooks.h>
 #include <libloop/loop-lock.h>
+#include <libloop/loop-make-socket-transport.h>
 #include <libloop/loop-metrics.h>
 #include <libloop/loop-process-pool-executor.h>
 #include <libloop/loop-protocol.h>

@@ -15,7 +15,7 @@ ROOMS = [
     ("core", """
         version visibility types error enums clock id registry
         handle timer-handle incoming ready-queue timer-queue guard fork symbols traceback neighbours poller source metrics
-        exception-context foreign-exception event-loop event-loop-iteration event-loop-list event-loop-run event-loop-calls event-loop-close event-loop-debug
+        exception-context foreign-exception interpreter-hooks event-loop event-loop-iteration event-loop-list event-loop-run event-loop-calls event-loop-close event-loop-debug
     """),
     ("readiness", """
         fd-watcher signal-action signal-watcher event-loop-fd event-loop-signal
@@ -37,7 +37,7 @@ ROOMS = [
         tls-context tls-engine tls-transport
     """),
     ("connections", """
-        resolver options socket unix-path connect-pipe create-server connection-options server-options datagram-options datagram-endpoint connector connection
+        resolver options socket make-socket-transport unix-path connect-pipe create-server connection-options server-options datagram-options datagram-endpoint connector connection
         happy-eyeballs listener server sock sendfile stream stream-read stream-reader stream-reader-protocol stream-result stream-writer
         io-channel io-wait io-input-stream io-output-stream io-stream
         connect-accepted create-unix-server connecting unix-connector listen-fds

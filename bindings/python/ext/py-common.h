@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#pragma once
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <libloop/loop.h>
+
+/*
+ * The hot path of the package libloop: the types of a loop's handles and transports, over
+ * libloop's public interface. All of it runs with the interpreter's lock.
+ */
+
+typedef struct
+{
+  PyObject_HEAD
+  LoopEventLoop *loop;
+  PyObject *interrupted_by;   /* what run_forever is to raise: SystemExit, KeyboardInterrupt */
+  PyObject *task_factory;     /* or None */
+  PyThreadState *thread_state; /* while the loop waits without the interpreter's lock */
+  GArray *gil_states;         /* of the dispatches under way, while somebody else iterates the context */
+  unsigned long thread;       /* that runs the loop, or 0 */
+  char is_closed;
+  char is_debug;
+  char is_running; /* run_forever */
+} PyLoop;
+
+/* The names of what is called and asked for all the time. */
+#define PY_STRINGS(STRING)                                                                                             \
+  STRING (_attach)                                                                                                     \
+  STRING (_detach)                                                                                                     \
+  STRING (_report_failure)                                                                                             \
+  STRING (buffer_updated)                                                                                              \
+  STRING (connection_lost)                                                                                             \
+  STRING (connection_made)                                                                                             \
+  STRING (context)                                                                                                     \
+  STRING (data_received)                                                                                               \
+  STRING (eof_received)                                                                                                \
+  STRING (fileno)                                                                                                      \
+  STRING (get_buffer)                                                                                                  \
+  STRING (loop)                                                                                                        \
+  STRING (name)                                                                                                        \
+  STRING (pause_writing)                                                                                               \
+  STRING (peername)                                                                                                    \
+  STRING (resume_writing)                                                                                              \
+  STRING (socket)                                                                                                      \
+  STRING (sockname)
+
+typedef struct
+{
+#define PY_STRING_FIELD(name) PyObject *name;
+  PY_STRINGS (PY_STRING_FIELD)
+#undef PY_STRING_FIELD
+} PyStrings;
+
+extern PyStrings py_str;
+extern PyTypeObject *py_loop_type;
+extern PyTypeObject *py_handle_type;
+extern PyTypeObject *py_timer_handle_type;
+extern PyTypeObject *py_transport_type;
+
+/* py-module.c */
+PyObject *py_import_attribute (const char *module, const char *name);
+PyObject *py_take_exception (void);
+
+/* py-error.c */
+void py_raise_gerror (GError *error);
+PyObject *py_exception_from_gerror (const GError *error);
+
+/* py-handle.c */
+int py_handle_init_types (PyObject *module);
+PyObject *py_handle_new (PyLoop *loop, PyObject *callback, PyObject *const *args, Py_ssize_t n_args, PyObject *context);
+PyObject *py_timer_handle_new (
+    PyLoop *loop, double when, PyObject *callback, PyObject *const *args, Py_ssize_t n_args, PyObject *context);
+void py_handle_set_pending (PyObject *self, LoopHandle *pending);
+void py_handle_run_once (gpointer handle);
+void py_handle_run (gpointer handle);
+void py_handle_drop (gpointer handle);
+void py_handle_removed (gpointer handle);
+
+/* py-loop.c */
+int py_loop_init_type (PyObject *module);
+void py_loop_interrupt (PyLoop *self);
+void py_loop_check (PyLoop *self, PyObject *result, PyObject *source);
+gboolean py_loop_is_thread (PyLoop *self);
+void py_loop_report (PyLoop *self, const char *message, PyObject *exception, PyObject *transport, PyObject *protocol);
+
+static inline gboolean
+py_is_interrupt (void)
+{
+  return PyErr_ExceptionMatches (PyExc_SystemExit) || PyErr_ExceptionMatches (PyExc_KeyboardInterrupt);
+}
+
+/* py-transport.c */
+int py_transport_init_type (PyObject *module);
+PyObject *py_loop_make_socket_transport (PyObject *self, PyObject *args, PyObject *kwargs);

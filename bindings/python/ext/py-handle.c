@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "py-common.h"
+
+#include <structmember.h>
+
+/*
+ * Handles and timers: asyncio's own classes, whose attributes are read and written at their
+ * places without a look-up, and with what is called for each of them in C. Handles that
+ * nobody has any more are kept to be used again.
+ */
+
+typedef struct
+{
+  LoopHandle *pending; /* the loop's; NULL once it has run or was cancelled */
+} Extra;
+
+/* Where the attributes of asyncio's classes are within an instance. */
+static struct
+{
+  Py_ssize_t callback;
+  Py_ssize_t args;
+  Py_ssize_t cancelled;
+  Py_ssize_t loop;
+  Py_ssize_t source_traceback;
+  Py_ssize_t repr;
+  Py_ssize_t context;
+  Py_ssize_t scheduled;
+  Py_ssize_t when;
+  Py_ssize_t extra;
+  Py_ssize_t timer_extra;
+} offset;
+
+#define SLOT(self, name) (*(PyObject **) ((char *) (self) + offset.name))
+
+PyTypeObject *py_handle_type;
+PyTypeObject *py_timer_handle_type;
+
+static PyObject *extract_stack; /* asyncio.format_helpers.extract_stack */
+
+#define MAX_SPARES 1024
+
+typedef struct
+{
+  PyObject *head; /* linked by the callback */
+  guint length;
+} Spares;
+
+static Spares spare_handles;
+static Spares spare_timers;
+
+static inline gboolean
+is_timer (PyObject *self)
+{
+  return Py_IS_TYPE (self, py_timer_handle_type);
+}
+
+static inline Extra *
+get_extra (PyObject *self)
+{
+  return (Extra *) ((char *) self + (is_timer (self) ? offset.timer_extra : offset.extra));
+}
+
+static int
+handle_traverse (PyObject *self, visitproc visit, void *arg)
+{
+  Py_VISIT (Py_TYPE (self));
+  Py_VISIT (SLOT (self, callback));
+  Py_VISIT (SLOT (self, args));
+  Py_VISIT (SLOT (self, loop));
+  Py_VISIT (SLOT (self, source_traceback));
+  Py_VISIT (SLOT (self, context));
+
+  return 0;
+}
+
+static int
+handle_clear (PyObject *self)
+{
+  Py_CLEAR (SLOT (self, callback));
+  Py_CLEAR (SLOT (self, args));
+  Py_CLEAR (SLOT (self, loop));
+  Py_CLEAR (SLOT (self, source_traceback));
+  Py_CLEAR (SLOT (self, context));
+  Py_CLEAR (SLOT (self, repr));
+  Py_CLEAR (SLOT (self, cancelled));
+  if (is_timer (self))
+    {
+      Py_CLEAR (SLOT (self, scheduled));
+      Py_CLEAR (SLOT (self, when));
+    }
+
+  return 0;
+}
+
+static void
+handle_dealloc (PyObject *self)
+{
+  PyTypeObject *type = Py_TYPE (self);
+  Spares *spares = is_timer (self) ? &spare_timers : &spare_handles;
+
+  PyObject_GC_UnTrack (self);
+  if (type->tp_weaklistoffset > 0 && *(PyObject **) ((char *) self + type->tp_weaklistoffset) != NULL)
+    PyObject_ClearWeakRefs (self);
+  handle_clear (self);
+
+  if (spares->length < MAX_SPARES)
+    {
+      SLOT (self, callback) = spares->head;
+      spares->head = self;
+      spares->length++;
+      return;
+    }
+
+  type->tp_free (self);
+  Py_DECREF (type);
+}
+
+static PyObject *
+handle_alloc (PyTypeObject *type, Spares *spares)
+{
+  PyObject *self = spares->head;
+
+  if (self == NULL)
+    return type->tp_alloc (type, 0);
+
+  spares->head = SLOT (self, callback);
+  spares->length--;
+  SLOT (self, callback) = NULL;
+  _Py_NewReference (self);
+  PyObject_GC_Track (self);
+
+  return self;
+}
+
+static int
+handle_set_up (
+    PyObject *self, PyLoop *loop, PyObject *callback, PyObject *const *args, Py_ssize_t n_args, PyObject *context)
+{
+  PyObject *tuple = PyTuple_New (n_args);
+
+  if (tuple == NULL)
+    return -1;
+  for (Py_ssize_t i = 0; i < n_args; i++)
+    PyTuple_SET_ITEM (tuple, i, Py_NewRef (args[i]));
+  SLOT (self, args) = tuple;
+
+  if (context == NULL || context == Py_None)
+    context = PyContext_CopyCurrent ();
+  else
+    Py_INCREF (context);
+  if (context == NULL)
+    return -1;
+  SLOT (self, context) = context;
+
+  SLOT (self, callback) = Py_NewRef (callback);
+  SLOT (self, loop) = Py_NewRef ((PyObject *) loop);
+  SLOT (self, cancelled) = Py_NewRef (Py_False);
+  SLOT (self, repr) = Py_NewRef (Py_None);
+  get_extra (self)->pending = NULL;
+
+  if (G_UNLIKELY (loop->is_debug))
+    SLOT (self, source_traceback) = PyObject_CallFunctionObjArgs (extract_stack, NULL);
+  else
+    SLOT (self, source_traceback) = Py_NewRef (Py_None);
+
+  return SLOT (self, source_traceback) != NULL ? 0 : -1;
+}
+
+PyObject *
+py_handle_new (PyLoop *loop, PyObject *callback, PyObject *const *args, Py_ssize_t n_args, PyObject *context)
+{
+  PyObject *self = handle_alloc (py_handle_type, &spare_handles);
+
+  if (self != NULL && handle_set_up (self, loop, callback, args, n_args, context) < 0)
+    Py_CLEAR (self);
+
+  return self;
+}
+
+PyObject *
+py_timer_handle_new (
+    PyLoop *loop, double when, PyObject *callback, PyObject *const *args, Py_ssize_t n_args, PyObject *context)
+{
+  PyObject *self = handle_alloc (py_timer_handle_type, &spare_timers);
+
+  if (self == NULL)
+    return NULL;
+
+  SLOT (self, when) = PyFloat_FromDouble (when);
+  SLOT (self, scheduled) = Py_NewRef (Py_True);
+  if (SLOT (self, when) == NULL || handle_set_up (self, loop, callback, args, n_args, context) < 0)
+    Py_CLEAR (self);
+
+  return self;
+}
+
+void
+py_handle_set_pending (PyObject *self, LoopHandle *pending)
+{
+  get_extra (self)->pending = pending;
+}
+
+static void
+report_failure (PyObject *self)
+{
+  PyLoop *loop = (PyLoop *) SLOT (self, loop);
+  PyObject *exception;
+  PyObject *result;
+
+  if (py_is_interrupt ())
+    {
+      py_loop_interrupt (loop);
+      return;
+    }
+
+  exception = py_take_exception ();
+  result = PyObject_CallMethodObjArgs ((PyObject *) loop, py_str._report_failure, self, exception, NULL);
+  Py_XDECREF (exception);
+  py_loop_check (loop, result, self);
+}
+
+static void
+report_if_slow (PyObject *self, gint64 begun)
+{
+  PyLoop *loop = (PyLoop *) SLOT (self, loop);
+  double seconds = (double) (g_get_monotonic_time () - begun) / G_USEC_PER_SEC;
+
+  py_loop_check (loop, PyObject_CallMethod ((PyObject *) loop, "_report_if_slow", "Od", self, seconds), self);
+}
+
+static void
+run (PyObject *self)
+{
+  PyLoop *loop = (PyLoop *) SLOT (self, loop);
+  PyObject *callback = SLOT (self, callback);
+  PyObject *args = SLOT (self, args);
+  PyObject *context = SLOT (self, context);
+  PyObject *result = NULL;
+  gint64 begun = G_UNLIKELY (loop->is_debug) ? g_get_monotonic_time () : 0;
+
+  Py_INCREF (self);
+  Py_INCREF (callback);
+  Py_INCREF (args);
+  Py_INCREF (context);
+  if (G_LIKELY (PyContext_Enter (context) == 0))
+    {
+      result = PyObject_Vectorcall (callback, &PyTuple_GET_ITEM (args, 0), (size_t) PyTuple_GET_SIZE (args), NULL);
+      if (PyContext_Exit (context) < 0)
+        Py_CLEAR (result);
+    }
+  if (G_UNLIKELY (result == NULL))
+    report_failure (self);
+  else
+    Py_DECREF (result);
+  if (G_UNLIKELY (begun != 0))
+    report_if_slow (self, begun);
+  Py_DECREF (context);
+  Py_DECREF (args);
+  Py_DECREF (callback);
+  Py_DECREF (self);
+}
+
+/* Of call_soon() and its like. */
+void
+py_handle_run_once (gpointer handle)
+{
+  PyObject *self = handle;
+  PyLoop *loop = (PyLoop *) SLOT (self, loop);
+
+  get_extra (self)->pending = NULL;
+
+  if (SLOT (self, cancelled) == Py_True)
+    return;
+
+  /* What is left of the batch when run_forever is to raise is for its next call. */
+  if (G_UNLIKELY (loop->interrupted_by != NULL))
+    {
+      get_extra (self)->pending =
+          loop_event_loop_call_soon_full (loop->loop, py_handle_run_once, Py_NewRef (self), py_handle_drop, NULL);
+      return;
+    }
+
+  if (is_timer (self))
+    Py_SETREF (SLOT (self, scheduled), Py_NewRef (Py_False));
+  run (self);
+}
+
+/* Of a descriptor that is watched. */
+void
+py_handle_run (gpointer handle)
+{
+  PyObject *self = handle;
+
+  if (SLOT (self, cancelled) != Py_True && ((PyLoop *) SLOT (self, loop))->interrupted_by == NULL)
+    run (self);
+}
+
+/* The loop is done with a handle, or is closed. */
+void
+py_handle_drop (gpointer handle)
+{
+  get_extra (handle)->pending = NULL;
+  Py_DECREF ((PyObject *) handle);
+}
+
+static void
+mark_cancelled (PyObject *self)
+{
+  PyLoop *loop = (PyLoop *) SLOT (self, loop);
+
+  if (loop->is_debug)
+    {
+      PyObject *repr = PyObject_Repr (self);
+
+      if (repr == NULL)
+        PyErr_WriteUnraisable (self);
+      else
+        Py_SETREF (SLOT (self, repr), repr);
+    }
+
+  Py_SETREF (SLOT (self, cancelled), Py_NewRef (Py_True));
+  Py_SETREF (SLOT (self, callback), Py_NewRef (Py_None));
+  Py_SETREF (SLOT (self, args), Py_NewRef (Py_None));
+}
+
+/* A descriptor is not watched any more: as in asyncio, its handle is cancelled then. */
+void
+py_handle_removed (gpointer handle)
+{
+  PyObject *self = handle;
+
+  if (SLOT (self, cancelled) != Py_True)
+    mark_cancelled (self);
+  Py_DECREF (self);
+}
+
+PyDoc_STRVAR (cancel_doc, "cancel()\n--\n\nCancel the callback. Nothing happens when it has run or was cancelled.");
+
+static PyObject *
+handle_cancel (PyObject *self, PyObject *unused)
+{
+  LoopHandle *pending = get_extra (self)->pending;
+
+  if (SLOT (self, cancelled) == Py_True)
+    Py_RETURN_NONE;
+
+  mark_cancelled (self);
+  if (is_timer (self))
+    Py_SETREF (SLOT (self, scheduled), Py_NewRef (Py_False));
+
+  /* Another thread's cancellation is seen when it is the handle's turn. */
+  if (pending != NULL && py_loop_is_thread ((PyLoop *) SLOT (self, loop)))
+    loop_handle_cancel (pending);
+
+  Py_RETURN_NONE;
+}
+
+static PyMethodDef handle_methods[] = {
+  { "cancel", handle_cancel, METH_NOARGS, cancel_doc },
+  { NULL },
+};
+
+PyDoc_STRVAR (handle_doc, "A callback that is scheduled or watches a descriptor.");
+PyDoc_STRVAR (timer_handle_doc, "A callback that is scheduled for a time.");
+
+static PyType_Slot handle_slots[] = {
+  { Py_tp_doc, (void *) handle_doc },         { Py_tp_dealloc, handle_dealloc },
+  { Py_tp_traverse, handle_traverse },        { Py_tp_clear, handle_clear },
+  { Py_tp_methods, handle_methods },          { 0, NULL },
+};
+
+static PyType_Slot timer_handle_slots[] = {
+  { Py_tp_doc, (void *) timer_handle_doc },   { Py_tp_dealloc, handle_dealloc },
+  { Py_tp_traverse, handle_traverse },        { Py_tp_clear, handle_clear },
+  { Py_tp_methods, handle_methods },          { 0, NULL },
+};
+
+static gboolean
+find_slot (PyTypeObject *type, const char *name, Py_ssize_t *result)
+{
+  PyObject *descriptor = PyDict_GetItemString (type->tp_dict, name);
+
+  if (descriptor == NULL || !Py_IS_TYPE (descriptor, &PyMemberDescr_Type))
+    {
+      PyErr_Format (PyExc_ImportError, "%s of this Python has no slot %s", type->tp_name, name);
+      return FALSE;
+    }
+
+  *result = ((PyMemberDescrObject *) descriptor)->d_member->offset;
+
+  return TRUE;
+}
+
+static PyTypeObject *
+make_type (PyObject *module, const char *name, PyType_Slot *slots, PyTypeObject *base, Py_ssize_t *extra)
+{
+  PyType_Spec spec = {
+    .name = name,
+    .basicsize = (int) (base->tp_basicsize + (Py_ssize_t) sizeof (Extra)),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = slots,
+  };
+
+  *extra = base->tp_basicsize;
+
+  return (PyTypeObject *) PyType_FromModuleAndSpec (module, &spec, (PyObject *) base);
+}
+
+int
+py_handle_init_types (PyObject *module)
+{
+  PyTypeObject *handle = (PyTypeObject *) py_import_attribute ("asyncio.events", "Handle");
+  PyTypeObject *timer = (PyTypeObject *) py_import_attribute ("asyncio.events", "TimerHandle");
+
+  extract_stack = py_import_attribute ("asyncio.format_helpers", "extract_stack");
+  if (handle == NULL || timer == NULL || extract_stack == NULL)
+    return -1;
+
+  if (!find_slot (handle, "_callback", &offset.callback) || !find_slot (handle, "_args", &offset.args) ||
+      !find_slot (handle, "_cancelled", &offset.cancelled) || !find_slot (handle, "_loop", &offset.loop) ||
+      !find_slot (handle, "_source_traceback", &offset.source_traceback) ||
+      !find_slot (handle, "_repr", &offset.repr) || !find_slot (handle, "_context", &offset.context) ||
+      !find_slot (timer, "_scheduled", &offset.scheduled) || !find_slot (timer, "_when", &offset.when))
+    return -1;
+
+  py_handle_type = make_type (module, "_libloop.Handle", handle_slots, handle, &offset.extra);
+  py_timer_handle_type = make_type (module, "_libloop.TimerHandle", timer_handle_slots, timer, &offset.timer_extra);
+  Py_DECREF (handle);
+  Py_DECREF (timer);
+  if (py_handle_type == NULL || py_timer_handle_type == NULL)
+    return -1;
+
+  return PyModule_AddType (module, py_handle_type) < 0 || PyModule_AddType (module, py_timer_handle_type) < 0 ? -1 : 0;
+}

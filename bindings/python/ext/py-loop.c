@@ -1,0 +1,693 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "py-common.h"
+
+#include <pygobject.h>
+#include <structmember.h>
+
+/*
+ * The part of an event loop that is called all the time. The rest is in Python, in the
+ * class libloop.EventLoop.
+ */
+
+PyTypeObject *py_loop_type;
+
+static PyObject *future_type; /* asyncio.Future */
+static PyObject *task_type;   /* asyncio.Task */
+static PyObject *set_running_loop;
+static PyObject *loop_kwnames;
+static PyObject *task_kwnames;
+
+static PyLoop *
+get_open (PyObject *self)
+{
+  PyLoop *loop = (PyLoop *) self;
+
+  if (G_LIKELY (!loop->is_closed && loop->loop != NULL))
+    return loop;
+
+  PyErr_SetString (PyExc_RuntimeError, "Event loop is closed");
+
+  return NULL;
+}
+
+gboolean
+py_loop_is_thread (PyLoop *self)
+{
+  return self->thread == 0 || self->thread == PyThread_get_thread_ident ();
+}
+
+/* What is being raised will be raised by run_forever, which returns as soon as it can. */
+void
+py_loop_interrupt (PyLoop *self)
+{
+  PyObject *exception = py_take_exception ();
+
+  if (self->interrupted_by != NULL || !self->is_running)
+    {
+      /* There is one already, or nobody to raise it: somebody else iterates the context. */
+      PyErr_SetObject ((PyObject *) Py_TYPE (exception), exception);
+      PyErr_WriteUnraisable ((PyObject *) self);
+      Py_DECREF (exception);
+      return;
+    }
+
+  self->interrupted_by = exception;
+  loop_event_loop_stop (self->loop);
+}
+
+/* Takes the result of a call that nobody waits for; what it raised is reported. */
+void
+py_loop_check (PyLoop *self, PyObject *result, PyObject *source)
+{
+  if (result != NULL)
+    Py_DECREF (result);
+  else if (py_is_interrupt ())
+    py_loop_interrupt (self);
+  else
+    PyErr_WriteUnraisable (source);
+}
+
+/* Takes @exception. */
+void
+py_loop_report (PyLoop *self, const char *message, PyObject *exception, PyObject *transport, PyObject *protocol)
+{
+  PyObject *context = Py_BuildValue ("{sssNsOsO}", "message", message, "exception", exception, "transport", transport,
+                                     "protocol", protocol);
+  PyObject *result = NULL;
+
+  if (context != NULL)
+    result = PyObject_CallMethod ((PyObject *) self, "call_exception_handler", "N", context);
+  py_loop_check (self, result, (PyObject *) self);
+}
+
+/* --- The interpreter's lock ------------------------------------------------------------------- */
+
+static void
+before_wait (gpointer data)
+{
+  ((PyLoop *) data)->thread_state = PyEval_SaveThread ();
+}
+
+static void
+after_wait (gpointer data)
+{
+  PyLoop *self = data;
+
+  PyEval_RestoreThread (self->thread_state);
+  if (PyErr_CheckSignals () < 0)
+    py_loop_interrupt (self);
+}
+
+/* Somebody else iterates the context: the loop is the running one of that thread from then on. */
+static void
+adopt_thread (PyLoop *self)
+{
+  self->thread = PyThread_get_thread_ident ();
+  py_loop_check (self, PyObject_CallOneArg (set_running_loop, (PyObject *) self), (PyObject *) self);
+}
+
+static void
+before_dispatch (gpointer data)
+{
+  PyLoop *self = data;
+  PyGILState_STATE state = PyGILState_Ensure ();
+
+  g_array_append_val (self->gil_states, state);
+  Py_INCREF (self);
+  if (!self->is_running && self->thread == 0)
+    adopt_thread (self);
+}
+
+static void
+after_dispatch (gpointer data)
+{
+  PyLoop *self = data;
+  PyGILState_STATE state = g_array_index (self->gil_states, PyGILState_STATE, self->gil_states->len - 1);
+
+  g_array_set_size (self->gil_states, self->gil_states->len - 1);
+  Py_DECREF (self);
+  PyGILState_Release (state);
+}
+
+static const LoopInterpreterHooks hooks = { before_wait, after_wait, before_dispatch, after_dispatch };
+
+PyDoc_STRVAR (run_doc, "_run()\n--\n\nRun until stop() is called.");
+
+static PyObject *
+loop_run (PyObject *self, PyObject *unused)
+{
+  PyLoop *loop = get_open (self);
+  GError *error = NULL;
+  PyObject *exception;
+  gboolean success;
+
+  if (loop == NULL)
+    return NULL;
+
+  loop->thread = PyThread_get_thread_ident ();
+  loop->is_running = TRUE;
+  success = loop_event_loop_run_forever_full (loop->loop, &error);
+  loop->is_running = FALSE;
+  loop->thread = 0;
+
+  exception = loop->interrupted_by;
+  loop->interrupted_by = NULL;
+  if (exception != NULL)
+    {
+      g_clear_error (&error);
+      PyErr_SetObject ((PyObject *) Py_TYPE (exception), exception);
+      Py_DECREF (exception);
+      return NULL;
+    }
+
+  if (!success)
+    {
+      py_raise_gerror (error);
+      return NULL;
+    }
+
+  Py_RETURN_NONE;
+}
+
+/* --- Callbacks -------------------------------------------------------------------------------- */
+
+typedef struct
+{
+  PyLoop *loop;
+  PyObject *callback;
+  PyObject *context; /* or NULL */
+  PyObject *const *args;
+  Py_ssize_t n_args;
+} Call;
+
+static gboolean
+check_debug (Call *call, const char *method, gboolean any_thread)
+{
+  PyObject *result;
+
+  if (!any_thread)
+    {
+      result = PyObject_CallMethod ((PyObject *) call->loop, "_check_thread", NULL);
+      Py_XDECREF (result);
+      if (result == NULL)
+        return FALSE;
+    }
+
+  result = PyObject_CallMethod ((PyObject *) call->loop, "_check_callback", "Os", call->callback, method);
+  Py_XDECREF (result);
+
+  return result != NULL;
+}
+
+/* The arguments (@n_before, callback, *args, *, context=None) of @method. */
+static gboolean
+parse_call (Call *call,
+            PyObject *self,
+            PyObject *const *args,
+            Py_ssize_t n_args,
+            PyObject *kwnames,
+            Py_ssize_t n_before,
+            const char *method)
+{
+  Py_ssize_t n_kw = kwnames != NULL ? PyTuple_GET_SIZE (kwnames) : 0;
+
+  call->loop = get_open (self);
+  if (call->loop == NULL)
+    return FALSE;
+
+  call->context = NULL;
+  for (Py_ssize_t i = 0; i < n_kw; i++)
+    {
+      PyObject *name = PyTuple_GET_ITEM (kwnames, i);
+
+      if (name != py_str.context && PyUnicode_Compare (name, py_str.context) != 0)
+        {
+          PyErr_Format (PyExc_TypeError, "%s() got an unexpected keyword argument '%U'", method, name);
+          return FALSE;
+        }
+      call->context = args[n_args + i];
+    }
+  if (call->context == Py_None)
+    call->context = NULL;
+  if (G_UNLIKELY (call->context != NULL && !PyContext_CheckExact (call->context)))
+    {
+      PyErr_Format (PyExc_TypeError, "context must be a contextvars.Context, not %s",
+                    Py_TYPE (call->context)->tp_name);
+      return FALSE;
+    }
+
+  if (G_UNLIKELY (n_args <= n_before))
+    {
+      PyErr_Format (PyExc_TypeError, "%s() takes at least %zd positional arguments (%zd given)", method, n_before + 1,
+                    n_args);
+      return FALSE;
+    }
+
+  call->callback = args[n_before];
+  call->args = args + n_before + 1;
+  call->n_args = n_args - n_before - 1;
+
+  return TRUE;
+}
+
+PyDoc_STRVAR (call_soon_doc,
+              "call_soon($self, callback, /, *args, context=None)\n--\n\n"
+              "Arrange for a callback to be called in the next iteration.");
+
+static PyObject *
+loop_call_soon (PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *kwnames)
+{
+  Call call;
+  PyObject *handle;
+  GError *error = NULL;
+  LoopHandle *pending;
+
+  if (!parse_call (&call, self, args, n_args, kwnames, 0, "call_soon"))
+    return NULL;
+  if (G_UNLIKELY (call.loop->is_debug) && !check_debug (&call, "call_soon", FALSE))
+    return NULL;
+
+  handle = py_handle_new (call.loop, call.callback, call.args, call.n_args, call.context);
+  if (handle == NULL)
+    return NULL;
+
+  pending = loop_event_loop_call_soon_full (call.loop->loop, py_handle_run_once, Py_NewRef (handle), py_handle_drop,
+                                            &error);
+  if (G_UNLIKELY (pending == NULL))
+    {
+      Py_DECREF (handle);
+      py_raise_gerror (error);
+      return NULL;
+    }
+  py_handle_set_pending (handle, pending);
+
+  return handle;
+}
+
+PyDoc_STRVAR (call_soon_threadsafe_doc,
+              "call_soon_threadsafe($self, callback, /, *args, context=None)\n--\n\n"
+              "Like call_soon(), from any thread.");
+
+static PyObject *
+loop_call_soon_threadsafe (PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *kwnames)
+{
+  Call call;
+  PyObject *handle;
+  GError *error = NULL;
+
+  if (!parse_call (&call, self, args, n_args, kwnames, 0, "call_soon_threadsafe"))
+    return NULL;
+  if (G_UNLIKELY (call.loop->is_debug) && !check_debug (&call, "call_soon_threadsafe", TRUE))
+    return NULL;
+
+  handle = py_handle_new (call.loop, call.callback, call.args, call.n_args, call.context);
+  if (handle == NULL)
+    return NULL;
+
+  if (!loop_event_loop_call_soon_threadsafe (call.loop->loop, py_handle_run_once, Py_NewRef (handle), py_handle_drop,
+                                             NULL, &error))
+    {
+      Py_DECREF (handle);
+      py_raise_gerror (error);
+      return NULL;
+    }
+
+  return handle;
+}
+
+static PyObject *
+call_at (Call *call, double when)
+{
+  PyObject *handle = py_timer_handle_new (call->loop, when, call->callback, call->args, call->n_args, call->context);
+  GError *error = NULL;
+  LoopTimerHandle *pending;
+
+  if (handle == NULL)
+    return NULL;
+
+  pending = loop_event_loop_call_at_full (call->loop->loop, when, py_handle_run_once, Py_NewRef (handle),
+                                          py_handle_drop, &error);
+  if (G_UNLIKELY (pending == NULL))
+    {
+      Py_DECREF (handle);
+      py_raise_gerror (error);
+      return NULL;
+    }
+  py_handle_set_pending (handle, (LoopHandle *) pending);
+
+  return handle;
+}
+
+static gboolean
+parse_time (PyObject *value, const char *name, double *result)
+{
+  if (value == Py_None)
+    {
+      PyErr_Format (PyExc_TypeError, "%s cannot be None", name);
+      return FALSE;
+    }
+
+  *result = PyFloat_AsDouble (value);
+
+  return *result != -1 || !PyErr_Occurred ();
+}
+
+PyDoc_STRVAR (call_later_doc,
+              "call_later($self, delay, callback, /, *args, context=None)\n--\n\n"
+              "Arrange for a callback to be called after a delay in seconds.");
+
+static PyObject *
+loop_call_later (PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *kwnames)
+{
+  Call call;
+  double delay;
+
+  if (!parse_call (&call, self, args, n_args, kwnames, 1, "call_later") || !parse_time (args[0], "delay", &delay))
+    return NULL;
+  if (G_UNLIKELY (call.loop->is_debug) && !check_debug (&call, "call_later", FALSE))
+    return NULL;
+
+  return call_at (&call, loop_event_loop_time (call.loop->loop) + delay);
+}
+
+PyDoc_STRVAR (call_at_doc,
+              "call_at($self, when, callback, /, *args, context=None)\n--\n\n"
+              "Like call_later(), at an absolute time on the clock of time().");
+
+static PyObject *
+loop_call_at (PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObject *kwnames)
+{
+  Call call;
+  double when;
+
+  if (!parse_call (&call, self, args, n_args, kwnames, 1, "call_at") || !parse_time (args[0], "when", &when))
+    return NULL;
+  if (G_UNLIKELY (call.loop->is_debug) && !check_debug (&call, "call_at", FALSE))
+    return NULL;
+
+  return call_at (&call, when);
+}
+
+PyDoc_STRVAR (time_doc, "time($self, /)\n--\n\nReturn the time of the loop's clock, in seconds.");
+
+static PyObject *
+loop_time (PyObject *self, PyObject *unused)
+{
+  return PyFloat_FromDouble ((double) g_get_monotonic_time () / G_USEC_PER_SEC);
+}
+
+PyDoc_STRVAR (stop_doc, "stop($self, /)\n--\n\nStop running the loop after the current iteration.");
+
+static PyObject *
+loop_stop (PyObject *self, PyObject *unused)
+{
+  PyLoop *loop = (PyLoop *) self;
+
+  if (!loop->is_closed && loop->loop != NULL)
+    loop_event_loop_stop (loop->loop);
+
+  Py_RETURN_NONE;
+}
+
+/* --- Descriptors ------------------------------------------------------------------------------ */
+
+typedef gboolean (*AddWatchFunc) (LoopEventLoop *, int, LoopCallback, gpointer, GDestroyNotify, GError **);
+
+static PyObject *
+add_watch (PyObject *self, PyObject *const *args, Py_ssize_t n_args, const char *method, AddWatchFunc add)
+{
+  Call call;
+  PyObject *handle;
+  GError *error = NULL;
+  int fd;
+
+  if (!parse_call (&call, self, args, n_args, NULL, 1, method))
+    return NULL;
+  fd = PyObject_AsFileDescriptor (args[0]);
+  if (fd < 0)
+    return NULL;
+
+  handle = py_handle_new (call.loop, call.callback, call.args, call.n_args, NULL);
+  if (handle == NULL)
+    return NULL;
+
+  if (!add (call.loop->loop, fd, py_handle_run, Py_NewRef (handle), py_handle_removed, &error))
+    {
+      Py_DECREF (handle);
+      py_raise_gerror (error);
+      return NULL;
+    }
+
+  return handle;
+}
+
+static PyObject *
+remove_watch (PyObject *self, PyObject *fd_object, gboolean (*remove) (LoopEventLoop *, int))
+{
+  PyLoop *loop = (PyLoop *) self;
+  int fd;
+
+  if (loop->is_closed || loop->loop == NULL)
+    Py_RETURN_FALSE;
+  fd = PyObject_AsFileDescriptor (fd_object);
+  if (fd < 0)
+    return NULL;
+
+  return PyBool_FromLong (remove (loop->loop, fd));
+}
+
+static PyObject *
+loop_add_reader (PyObject *self, PyObject *const *args, Py_ssize_t n_args)
+{
+  return add_watch (self, args, n_args, "add_reader", loop_event_loop_add_reader_full);
+}
+
+static PyObject *
+loop_add_writer (PyObject *self, PyObject *const *args, Py_ssize_t n_args)
+{
+  return add_watch (self, args, n_args, "add_writer", loop_event_loop_add_writer_full);
+}
+
+static PyObject *
+loop_remove_reader (PyObject *self, PyObject *fd)
+{
+  return remove_watch (self, fd, loop_event_loop_remove_reader);
+}
+
+static PyObject *
+loop_remove_writer (PyObject *self, PyObject *fd)
+{
+  return remove_watch (self, fd, loop_event_loop_remove_writer);
+}
+
+/* --- Futures and tasks ------------------------------------------------------------------------ */
+
+PyDoc_STRVAR (create_future_doc, "create_future($self, /)\n--\n\nCreate a Future attached to the loop.");
+
+static PyObject *
+loop_create_future (PyObject *self, PyObject *unused)
+{
+  return PyObject_Vectorcall (future_type, &self, 0, loop_kwnames);
+}
+
+PyDoc_STRVAR (create_task_doc,
+              "create_task($self, coro, *, name=None, context=None)\n--\n\n"
+              "Schedule a coroutine and return its Task.");
+
+static PyObject *
+loop_create_task (PyObject *self, PyObject *args, PyObject *kwargs)
+{
+  static char *keywords[] = { "coro", "name", "context", NULL };
+  PyLoop *loop = (PyLoop *) self;
+  PyObject *coro;
+  PyObject *name = Py_None;
+  PyObject *context = Py_None;
+
+  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "O|$OO:create_task", keywords, &coro, &name, &context) ||
+      get_open (self) == NULL)
+    return NULL;
+
+  if (G_UNLIKELY (loop->task_factory != Py_None))
+    return PyObject_CallMethod (self, "_create_task_by_factory", "OOO", coro, name, context);
+
+  return PyObject_Vectorcall (task_type, (PyObject *[]) { coro, self, name, context }, 1, task_kwnames);
+}
+
+/* --- The type --------------------------------------------------------------------------------- */
+
+static void
+close_loop (PyLoop *self)
+{
+  if (self->loop == NULL)
+    return;
+
+  if (!loop_event_loop_is_closed (self->loop))
+    loop_event_loop_close_full (self->loop, NULL);
+}
+
+PyDoc_STRVAR (close_doc, "_close()\n--\n\nClose the loop of libloop.");
+
+static PyObject *
+loop_close (PyObject *self, PyObject *unused)
+{
+  PyLoop *loop = (PyLoop *) self;
+  GError *error = NULL;
+
+  loop->is_closed = TRUE;
+  if (loop->loop != NULL && !loop_event_loop_is_closed (loop->loop) &&
+      !loop_event_loop_close_full (loop->loop, &error))
+    {
+      loop->is_closed = FALSE;
+      py_raise_gerror (error);
+      return NULL;
+    }
+  if (loop->thread != 0)
+    {
+      loop->thread = 0;
+      py_loop_check (loop, PyObject_CallOneArg (set_running_loop, Py_None), self);
+    }
+
+  Py_RETURN_NONE;
+}
+
+static int
+loop_init (PyObject *self, PyObject *args, PyObject *kwargs)
+{
+  static char *keywords[] = { "context", NULL };
+  PyLoop *loop = (PyLoop *) self;
+  PyObject *context = Py_None;
+
+  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "|O", keywords, &context))
+    return -1;
+  if (loop->loop != NULL)
+    {
+      PyErr_SetString (PyExc_RuntimeError, "The event loop was initialised before");
+      return -1;
+    }
+
+  if (context == Py_None)
+    {
+      loop->loop = loop_event_loop_new ();
+    }
+  else
+    {
+      PyObject *gi = pygobject_init (3, 0, 0);
+
+      if (gi == NULL)
+        return -1;
+      Py_DECREF (gi);
+      if (!pyg_boxed_check (context, G_TYPE_MAIN_CONTEXT))
+        {
+          PyErr_Format (PyExc_TypeError, "context must be a GLib.MainContext or None, not %s",
+                        Py_TYPE (context)->tp_name);
+          return -1;
+        }
+      loop->loop = loop_event_loop_new_for_context (pyg_boxed_get (context, GMainContext));
+    }
+
+  loop->gil_states = g_array_new (FALSE, FALSE, sizeof (PyGILState_STATE));
+  Py_XSETREF (loop->task_factory, Py_NewRef (Py_None));
+  loop_event_loop_set_interpreter_hooks (loop->loop, &hooks, loop);
+
+  return 0;
+}
+
+static int
+loop_traverse (PyObject *self, visitproc visit, void *arg)
+{
+  Py_VISIT (Py_TYPE (self));
+  Py_VISIT (((PyLoop *) self)->interrupted_by);
+  Py_VISIT (((PyLoop *) self)->task_factory);
+
+  return 0;
+}
+
+static int
+loop_clear (PyObject *self)
+{
+  close_loop ((PyLoop *) self);
+  Py_CLEAR (((PyLoop *) self)->interrupted_by);
+  Py_CLEAR (((PyLoop *) self)->task_factory);
+
+  return 0;
+}
+
+static void
+loop_dealloc (PyObject *self)
+{
+  PyLoop *loop = (PyLoop *) self;
+  PyTypeObject *type = Py_TYPE (self);
+
+  PyObject_GC_UnTrack (self);
+  loop_clear (self);
+  if (loop->loop != NULL)
+    {
+      loop_event_loop_set_interpreter_hooks (loop->loop, NULL, NULL);
+      g_clear_object (&loop->loop);
+    }
+  g_clear_pointer (&loop->gil_states, g_array_unref);
+  type->tp_free (self);
+  Py_DECREF (type);
+}
+
+static PyMemberDef loop_members[] = {
+  { "_debug", T_BOOL, offsetof (PyLoop, is_debug), 0, NULL },
+  { "_closed", T_BOOL, offsetof (PyLoop, is_closed), 0, NULL },
+  { "_task_factory", T_OBJECT, offsetof (PyLoop, task_factory), 0, NULL },
+  { NULL },
+};
+
+#define FASTCALL(function) ((PyCFunction) (void (*) (void)) (function))
+
+static PyMethodDef loop_methods[] = {
+  { "_run", loop_run, METH_NOARGS, run_doc },
+  { "_close", loop_close, METH_NOARGS, close_doc },
+  { "stop", loop_stop, METH_NOARGS, stop_doc },
+  { "time", loop_time, METH_NOARGS, time_doc },
+  { "call_soon", FASTCALL (loop_call_soon), METH_FASTCALL | METH_KEYWORDS, call_soon_doc },
+  { "call_soon_threadsafe", FASTCALL (loop_call_soon_threadsafe), METH_FASTCALL | METH_KEYWORDS,
+    call_soon_threadsafe_doc },
+  { "call_later", FASTCALL (loop_call_later), METH_FASTCALL | METH_KEYWORDS, call_later_doc },
+  { "call_at", FASTCALL (loop_call_at), METH_FASTCALL | METH_KEYWORDS, call_at_doc },
+  { "_add_reader", FASTCALL (loop_add_reader), METH_FASTCALL, NULL },
+  { "_add_writer", FASTCALL (loop_add_writer), METH_FASTCALL, NULL },
+  { "_remove_reader", loop_remove_reader, METH_O, NULL },
+  { "_remove_writer", loop_remove_writer, METH_O, NULL },
+  { "create_future", loop_create_future, METH_NOARGS, create_future_doc },
+  { "create_task", FASTCALL (loop_create_task), METH_VARARGS | METH_KEYWORDS, create_task_doc },
+  { "_make_socket_transport", FASTCALL (py_loop_make_socket_transport), METH_VARARGS | METH_KEYWORDS, NULL },
+  { NULL },
+};
+
+PyDoc_STRVAR (loop_doc, "_Loop(context=None)\n--\n\nThe part of libloop.EventLoop that is called all the time.");
+
+static PyType_Slot loop_slots[] = {
+  { Py_tp_doc, (void *) loop_doc },   { Py_tp_init, loop_init },       { Py_tp_dealloc, loop_dealloc },
+  { Py_tp_traverse, loop_traverse },  { Py_tp_clear, loop_clear },     { Py_tp_methods, loop_methods },
+  { Py_tp_members, loop_members },    { 0, NULL },
+};
+
+static PyType_Spec loop_spec = {
+  .name = "_libloop.Loop",
+  .basicsize = sizeof (PyLoop),
+  .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+  .slots = loop_slots,
+};
+
+int
+py_loop_init_type (PyObject *module)
+{
+  future_type = py_import_attribute ("asyncio", "Future");
+  task_type = py_import_attribute ("asyncio", "Task");
+  set_running_loop = py_import_attribute ("asyncio", "_set_running_loop");
+  loop_kwnames = Py_BuildValue ("(O)", py_str.loop);
+  task_kwnames = Py_BuildValue ("(OOO)", py_str.loop, py_str.name, py_str.context);
+  if (future_type == NULL || task_type == NULL || set_running_loop == NULL || loop_kwnames == NULL ||
+      task_kwnames == NULL)
+    return -1;
+
+  py_loop_type = (PyTypeObject *) PyType_FromModuleAndSpec (module, &loop_spec, NULL);
+
+  return py_loop_type == NULL ? -1 : PyModule_AddType (module, py_loop_type);
+}

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The event loop.
+
+What is called for each callback, timer, descriptor and message is in C, in _libloop; what is
+called once for each connection, server or run is asyncio's own, in its base classes, and
+does the same with libloop underneath.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import threading
+import warnings
+import weakref
+from asyncio import events, format_helpers, tasks
+from asyncio.log import logger
+from asyncio.unix_events import _UnixSelectorEventLoop
+from asyncio.base_events import BaseEventLoop, _format_handle
+
+import _libloop
+
+
+class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
+    """An event loop on a GLib main context: its own, or the one that is given."""
+
+    def __init__(self, context=None):
+        _libloop.Loop.__init__(self, context)
+        BaseEventLoop.__init__(self)
+        self._signal_handlers = {}
+        self._transports = weakref.WeakValueDictionary()
+        self._selector = None
+        self._ssock = self._csock = None
+
+    # --- Running ------------------------------------------------------------------------------
+
+    def run_forever(self):
+        """Run until stop() is called."""
+        self._check_closed()
+        self._check_running()
+        self._set_coroutine_origin_tracking(self._debug)
+        hooks = sys.get_asyncgen_hooks()
+        running = events._get_running_loop()
+        wakeup = self._watch_signals()
+        try:
+            self._thread_id = threading.get_ident()
+            sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook,
+                                   finalizer=self._asyncgen_finalizer_hook)
+            events._set_running_loop(self)
+            self._run()
+        finally:
+            self._thread_id = None
+            events._set_running_loop(running)
+            self._set_coroutine_origin_tracking(False)
+            sys.set_asyncgen_hooks(*hooks)
+            self._unwatch_signals(wakeup)
+
+    def _check_running(self):
+        if self.is_running():
+            raise RuntimeError("This event loop is already running")
+        if events._get_running_loop() not in (None, self):
+            raise RuntimeError("Cannot run the event loop while another loop is running")
+
+    def close(self):
+        """Close the loop, which must not be running."""
+        if self.is_running():
+            raise RuntimeError("Cannot close a running event loop")
+        if self.is_closed():
+            return
+        if sys.is_finalizing():
+            if self._signal_handlers:
+                warnings.warn(f"Closing the loop {self!r} on interpreter shutdown stage, skipping signal handlers "
+                              "removal", ResourceWarning, source=self)
+                self._signal_handlers.clear()
+        else:
+            for number in list(self._signal_handlers):
+                self.remove_signal_handler(number)
+        self._close_self_pipe()
+        BaseEventLoop.close(self)
+        self._close()
+
+    # --- Signals ------------------------------------------------------------------------------
+    #
+    # Their handlers in Python run between two callbacks. While the loop waits, it is woken up by
+    # a socket that the interpreter writes to.
+
+    def _make_self_pipe(self):
+        self._ssock, self._csock = socket.socketpair()
+        self._ssock.setblocking(False)
+        self._csock.setblocking(False)
+        self._internal_fds += 1
+        self._add_reader(self._ssock.fileno(), self._read_from_self)
+
+    def _close_self_pipe(self):
+        if self._ssock is not None:
+            _UnixSelectorEventLoop._close_self_pipe(self)
+
+    def _watch_signals(self):
+        if threading.current_thread() is not threading.main_thread():
+            return None
+        if self._ssock is None:
+            self._make_self_pipe()
+        return signal.set_wakeup_fd(self._csock.fileno(), warn_on_full_buffer=False)
+
+    def _unwatch_signals(self, wakeup):
+        # Handlers that the loop has stay alive between two runs, as in asyncio.
+        if wakeup is not None and (wakeup != -1 or not self._signal_handlers):
+            signal.set_wakeup_fd(wakeup)
+
+    def add_signal_handler(self, sig, callback, *args):
+        """Call a function, in the loop, when the process gets a signal."""
+        if self._ssock is None:
+            self._make_self_pipe()
+        super().add_signal_handler(sig, callback, *args)
+
+    # --- Failures -----------------------------------------------------------------------------
+
+    def _report_failure(self, handle, exception):
+        source = format_helpers._format_callback_source(handle._callback, handle._args)
+        context = {"message": f"Exception in callback {source}", "exception": exception, "handle": handle}
+        if handle._source_traceback:
+            context["source_traceback"] = handle._source_traceback
+        self.call_exception_handler(context)
+
+    def _report_if_slow(self, handle, seconds):
+        if seconds >= self.slow_callback_duration:
+            logger.warning("Executing %s took %.3f seconds", _format_handle(handle), seconds)
+
+    def _create_task_by_factory(self, coro, name, context):
+        if context is None:
+            task = self._task_factory(self, coro)
+        else:
+            task = self._task_factory(self, coro, context=context)
+        tasks._set_task_name(task, name)
+        return task

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config.h"
+
+#include "loop-event-loop-private.h"
+
+/**
+ * loop_event_loop_set_interpreter_hooks: (skip)
+ * @self: an event loop
+ * @hooks: (nullable): functions that stay valid for as long as the loop lives, none of them
+ *   %NULL; or %NULL for none
+ * @user_data: data for the functions
+ *
+ * Sets what is called when the loop begins and ceases to wait, and when callbacks run. To
+ * be called on the loop's thread, or while the loop does not run.
+ */
+void
+loop_event_loop_set_interpreter_hooks (LoopEventLoop *self, const LoopInterpreterHooks *hooks, gpointer user_data)
+{
+  g_return_if_fail (LOOP_IS_EVENT_LOOP (self));
+
+  self->hooks = hooks;
+  self->hooks_data = user_data;
+}

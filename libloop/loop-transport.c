@@ -236,6 +236,27 @@ loop_transport_get_id (LoopTransport *self)
 }
 
 /**
+ * loop_transport_get_fd:
+ * @self: a transport
+ *
+ * Gets the file descriptor that the transport is on. It is the transport's own, to be
+ * asked for options and addresses, and is closed with it.
+ *
+ * Returns: the descriptor, or -1 when the connection is lost or there is no descriptor
+ */
+int
+loop_transport_get_fd (LoopTransport *self)
+{
+  LoopTransportDescription description = { .fd = -1 };
+
+  g_return_val_if_fail (LOOP_IS_TRANSPORT (self), -1);
+
+  LOOP_TRANSPORT_GET_CLASS (self)->describe (self, &description);
+
+  return description.fd;
+}
+
+/**
  * loop_transport_close:
  * @self: a transport
  *

@@ -92,6 +92,11 @@ py_is_interrupt (void)
   return PyErr_ExceptionMatches (PyExc_SystemExit) || PyErr_ExceptionMatches (PyExc_KeyboardInterrupt);
 }
 
+/* py-server.c */
+int py_server_init_type (PyObject *module);
+PyObject *py_loop_serve (PyObject *self, PyObject *args);
+
 /* py-transport.c */
 int py_transport_init_type (PyObject *module);
+LoopProtocol *py_transport_make_bridge (PyLoop *loop, PyObject *protocol, PyObject *server);
 PyObject *py_loop_make_socket_transport (PyObject *self, PyObject *args, PyObject *kwargs);

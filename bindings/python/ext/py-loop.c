@@ -514,6 +514,25 @@ loop_create_task (PyObject *self, PyObject *args, PyObject *kwargs)
   return PyObject_Vectorcall (task_type, (PyObject *[]) { coro, self, name, context }, 1, task_kwnames);
 }
 
+/* --- What libloop reports --------------------------------------------------------------------- */
+
+static void
+report_context (LoopEventLoop *event_loop, LoopExceptionContext *context, gpointer data)
+{
+  const GError *error = loop_exception_context_get_exception (context);
+  PyObject *exception = error != NULL ? py_exception_from_gerror (error) : Py_NewRef (Py_None);
+  PyObject *result = NULL;
+
+  /* Of a protocol factory that failed, its own exception was reported. */
+  if (exception != NULL && !g_error_matches (error, LOOP_ERROR, LOOP_ERROR_PROTOCOL_FACTORY))
+    result = PyObject_CallMethod (data, "_report_context", "sO", loop_exception_context_get_message (context),
+                                  exception);
+  else if (exception != NULL)
+    result = Py_NewRef (Py_None);
+  Py_XDECREF (exception);
+  py_loop_check (data, result, data);
+}
+
 /* --- The type --------------------------------------------------------------------------------- */
 
 static void
@@ -589,6 +608,7 @@ loop_init (PyObject *self, PyObject *args, PyObject *kwargs)
   loop->gil_states = g_array_new (FALSE, FALSE, sizeof (PyGILState_STATE));
   Py_XSETREF (loop->task_factory, Py_NewRef (Py_None));
   loop_event_loop_set_interpreter_hooks (loop->loop, &hooks, loop);
+  loop_event_loop_set_exception_handler (loop->loop, report_context, loop, NULL);
 
   return 0;
 }
@@ -624,6 +644,7 @@ loop_dealloc (PyObject *self)
   if (loop->loop != NULL)
     {
       loop_event_loop_set_interpreter_hooks (loop->loop, NULL, NULL);
+      loop_event_loop_set_exception_handler (loop->loop, NULL, NULL, NULL);
       g_clear_object (&loop->loop);
     }
   g_clear_pointer (&loop->gil_states, g_array_unref);
@@ -657,6 +678,7 @@ static PyMethodDef loop_methods[] = {
   { "create_future", loop_create_future, METH_NOARGS, create_future_doc },
   { "create_task", FASTCALL (loop_create_task), METH_VARARGS | METH_KEYWORDS, create_task_doc },
   { "_make_socket_transport", FASTCALL (py_loop_make_socket_transport), METH_VARARGS | METH_KEYWORDS, NULL },
+  { "_serve", py_loop_serve, METH_VARARGS, NULL },
   { NULL },
 };
 

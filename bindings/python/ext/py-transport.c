@@ -115,6 +115,13 @@ connection_made (LoopTransport *transport, gpointer data)
   if (self->is_lost)
     return;
 
+  if (self->transport == NULL)
+    {
+      /* Of a server: here we meet. */
+      self->transport = g_object_ref (transport);
+      self->fd = loop_transport_get_fd (transport);
+    }
+
   result = PyObject_CallMethodOneArg (self->protocol, py_str.connection_made, (PyObject *) self);
   report_call (self, result, "Exception in protocol.connection_made()");
   tell_waiter (self);
@@ -995,6 +1002,28 @@ transport_new (PyLoop *loop, PyObject *protocol, PyObject *extra, PyObject *serv
   return self;
 }
 
+static void
+attach_to_server (PyTransport *self)
+{
+  if (self->server != NULL)
+    report_call (self, PyObject_CallMethodNoArgs (self->server, py_str._attach),
+                 "Could not attach a connection to its server");
+}
+
+/* Returns: (transfer full): a protocol of libloop's, which makes a transport for @protocol when it is connected */
+LoopProtocol *
+py_transport_make_bridge (PyLoop *loop, PyObject *protocol, PyObject *server)
+{
+  PyTransport *self = transport_new (loop, protocol, Py_None, server);
+
+  if (self == NULL)
+    return NULL;
+
+  attach_to_server (self);
+
+  return loop_protocol_new (&protocol_vtable, self, protocol_freed);
+}
+
 /* As asyncio's own method of this name, which create_connection() and others call. */
 PyObject *
 py_loop_make_socket_transport (PyObject *loop_object, PyObject *args, PyObject *kwargs)
@@ -1039,12 +1068,7 @@ py_loop_make_socket_transport (PyObject *loop_object, PyObject *args, PyObject *
   self->sock = Py_NewRef (sock);
   if (waiter != Py_None)
     self->waiter = Py_NewRef (waiter);
-  if (self->server != NULL)
-    {
-      PyObject *result = PyObject_CallMethodNoArgs (self->server, py_str._attach);
-
-      report_call (self, result, "Could not attach a connection to its server");
-    }
+  attach_to_server (self);
 
   return (PyObject *) self;
 }

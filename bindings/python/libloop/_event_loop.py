@@ -6,20 +6,21 @@ called once for each connection, server or run is asyncio's own, in its base cla
 does the same with libloop underneath.
 """
 
-import asyncio
-import os
 import signal
 import socket
 import sys
 import threading
 import warnings
 import weakref
-from asyncio import events, format_helpers, tasks
-from asyncio.log import logger
-from asyncio.unix_events import _UnixSelectorEventLoop
+from asyncio import constants, events, format_helpers, tasks
 from asyncio.base_events import BaseEventLoop, _format_handle
+from asyncio.log import logger
+from asyncio.sslproto import SSLProtocol
+from asyncio.unix_events import _UnixSelectorEventLoop
 
 import _libloop
+
+from . import _subprocess
 
 
 class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
@@ -29,6 +30,7 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
         _libloop.Loop.__init__(self, context)
         BaseEventLoop.__init__(self)
         self._signal_handlers = {}
+        self._servers = {}
         self._transports = weakref.WeakValueDictionary()
         self._selector = None
         self._ssock = self._csock = None
@@ -80,6 +82,29 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
         BaseEventLoop.close(self)
         self._close()
 
+    # --- Servers ------------------------------------------------------------------------------
+    #
+    # asyncio keeps the sockets of a server; libloop accepts from copies of their descriptors.
+
+    def _start_serving(self, protocol_factory, sock, sslcontext=None, server=None, backlog=100,
+                       ssl_handshake_timeout=constants.SSL_HANDSHAKE_TIMEOUT,
+                       ssl_shutdown_timeout=constants.SSL_SHUTDOWN_TIMEOUT):
+        if sslcontext is not None:
+            application_factory = protocol_factory
+
+            def protocol_factory():
+                return SSLProtocol(self, application_factory(), sslcontext, None, True,
+                                   ssl_handshake_timeout=ssl_handshake_timeout,
+                                   ssl_shutdown_timeout=ssl_shutdown_timeout)
+
+        self._servers[sock] = self._serve(sock.fileno(), protocol_factory, server, backlog)
+
+    def _stop_serving(self, sock):
+        serving = self._servers.pop(sock, None)
+        if serving is not None:
+            serving.close()
+        sock.close()
+
     # --- Signals ------------------------------------------------------------------------------
     #
     # Their handlers in Python run between two callbacks. While the loop waits, it is woken up by
@@ -114,6 +139,17 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
             self._make_self_pipe()
         super().add_signal_handler(sig, callback, *args)
 
+    def _add_callback_signalsafe(self, handle):
+        # asyncio makes one handle for each signal, and runs it each time.
+        self.call_soon(handle._run)
+
+    # --- Subprocesses -------------------------------------------------------------------------
+
+    async def _make_subprocess_transport(self, protocol, args, shell, stdin, stdout, stderr, bufsize, extra=None,
+                                         **kwargs):
+        return await _subprocess.make_transport(self, protocol, args, shell, stdin, stdout, stderr, bufsize, extra,
+                                                **kwargs)
+
     # --- Failures -----------------------------------------------------------------------------
 
     def _report_failure(self, handle, exception):
@@ -122,6 +158,9 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
         if handle._source_traceback:
             context["source_traceback"] = handle._source_traceback
         self.call_exception_handler(context)
+
+    def _report_context(self, message, exception):
+        self.call_exception_handler({"message": message, "exception": exception})
 
     def _report_if_slow(self, handle, seconds):
         if seconds >= self.slow_callback_duration:

@@ -16,6 +16,7 @@ application, runs whenever that context is iterated: libloop.new_event_loop(cont
 """
 
 from ._event_loop import EventLoop
+from ._gio import from_gio
 from ._run import EventLoopPolicy, install, new_event_loop, run
 
-__all__ = ("EventLoop", "EventLoopPolicy", "install", "new_event_loop", "run")
+__all__ = ("EventLoop", "EventLoopPolicy", "from_gio", "install", "new_event_loop", "run")

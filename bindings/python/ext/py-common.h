@@ -12,10 +12,41 @@
  * libloop's public interface. All of it runs with the interpreter's lock.
  */
 
+/*
+ * What libloop has a reference to on behalf of a loop. The garbage collector, which does not
+ * see into libloop, is told of these, so that a loop that nobody has any more goes away with
+ * all that is pending in it.
+ */
+typedef struct _PyOwned PyOwned;
+struct _PyOwned
+{
+  PyOwned *prev;
+  PyOwned *next;
+  PyObject *object;
+};
+
+static inline void
+py_owned_add (PyOwned *self, PyOwned *list, PyObject *object)
+{
+  self->object = object;
+  self->prev = list;
+  self->next = list->next;
+  self->next->prev = self;
+  list->next = self;
+}
+
+static inline void
+py_owned_remove (PyOwned *self)
+{
+  self->prev->next = self->next;
+  self->next->prev = self->prev;
+}
+
 typedef struct
 {
   PyObject_HEAD
   LoopEventLoop *loop;
+  PyOwned owned; /* the list's head */
   PyObject *interrupted_by;   /* what run_forever is to raise: SystemExit, KeyboardInterrupt */
   PyObject *task_factory;     /* or None */
   PyThreadState *thread_state; /* while the loop waits without the interpreter's lock */
@@ -73,6 +104,7 @@ int py_handle_init_types (PyObject *module);
 PyObject *py_handle_new (PyLoop *loop, PyObject *callback, PyObject *const *args, Py_ssize_t n_args, PyObject *context);
 PyObject *py_timer_handle_new (
     PyLoop *loop, double when, PyObject *callback, PyObject *const *args, Py_ssize_t n_args, PyObject *context);
+PyObject *py_handle_give (PyObject *self);
 void py_handle_set_pending (PyObject *self, LoopHandle *pending);
 void py_handle_run_once (gpointer handle);
 void py_handle_run (gpointer handle);

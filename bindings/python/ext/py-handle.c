@@ -12,7 +12,9 @@
 
 typedef struct
 {
+  PyOwned owned; /* while libloop has a reference */
   LoopHandle *pending; /* the loop's; NULL once it has run or was cancelled */
+  gboolean is_put_off; /* to the next run of the loop */
 } Extra;
 
 /* Where the attributes of asyncio's classes are within an instance. */
@@ -157,7 +159,7 @@ handle_set_up (
   SLOT (self, loop) = Py_NewRef ((PyObject *) loop);
   SLOT (self, cancelled) = Py_NewRef (Py_False);
   SLOT (self, repr) = Py_NewRef (Py_None);
-  get_extra (self)->pending = NULL;
+  *get_extra (self) = (Extra) { .pending = NULL };
 
   if (G_UNLIKELY (loop->is_debug))
     SLOT (self, source_traceback) = PyObject_CallFunctionObjArgs (extract_stack, NULL);
@@ -193,6 +195,22 @@ py_timer_handle_new (
     Py_CLEAR (self);
 
   return self;
+}
+
+/* Returns: a reference for libloop, which gives it back through one of the functions below */
+PyObject *
+py_handle_give (PyObject *self)
+{
+  py_owned_add (&get_extra (self)->owned, &((PyLoop *) SLOT (self, loop))->owned, self);
+
+  return Py_NewRef (self);
+}
+
+static void
+take_back (PyObject *self)
+{
+  py_owned_remove (&get_extra (self)->owned);
+  Py_DECREF (self);
 }
 
 void
@@ -276,8 +294,7 @@ py_handle_run_once (gpointer handle)
   /* What is left of the batch when run_forever is to raise is for its next call. */
   if (G_UNLIKELY (loop->interrupted_by != NULL))
     {
-      get_extra (self)->pending =
-          loop_event_loop_call_soon_full (loop->loop, py_handle_run_once, Py_NewRef (self), py_handle_drop, NULL);
+      get_extra (self)->is_put_off = TRUE;
       return;
     }
 
@@ -300,8 +317,21 @@ py_handle_run (gpointer handle)
 void
 py_handle_drop (gpointer handle)
 {
-  get_extra (handle)->pending = NULL;
-  Py_DECREF ((PyObject *) handle);
+  Extra *extra = get_extra (handle);
+
+  extra->pending = NULL;
+  if (G_UNLIKELY (extra->is_put_off))
+    {
+      LoopHandle *pending;
+
+      extra->is_put_off = FALSE;
+      pending = loop_event_loop_call_soon_full (((PyLoop *) SLOT (handle, loop))->loop, py_handle_run_once, handle,
+                                                py_handle_drop, NULL);
+      if (pending != NULL)
+        extra->pending = pending;
+      return;
+    }
+  take_back (handle);
 }
 
 static void
@@ -332,7 +362,7 @@ py_handle_removed (gpointer handle)
 
   if (SLOT (self, cancelled) != Py_True)
     mark_cancelled (self);
-  Py_DECREF (self);
+  take_back (self);
 }
 
 PyDoc_STRVAR (cancel_doc, "cancel()\n--\n\nCancel the callback. Nothing happens when it has run or was cancelled.");

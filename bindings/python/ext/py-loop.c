@@ -272,7 +272,7 @@ loop_call_soon (PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObje
   if (handle == NULL)
     return NULL;
 
-  pending = loop_event_loop_call_soon_full (call.loop->loop, py_handle_run_once, Py_NewRef (handle), py_handle_drop,
+  pending = loop_event_loop_call_soon_full (call.loop->loop, py_handle_run_once, py_handle_give (handle), py_handle_drop,
                                             &error);
   if (G_UNLIKELY (pending == NULL))
     {
@@ -305,7 +305,7 @@ loop_call_soon_threadsafe (PyObject *self, PyObject *const *args, Py_ssize_t n_a
   if (handle == NULL)
     return NULL;
 
-  if (!loop_event_loop_call_soon_threadsafe (call.loop->loop, py_handle_run_once, Py_NewRef (handle), py_handle_drop,
+  if (!loop_event_loop_call_soon_threadsafe (call.loop->loop, py_handle_run_once, py_handle_give (handle), py_handle_drop,
                                              NULL, &error))
     {
       Py_DECREF (handle);
@@ -326,7 +326,7 @@ call_at (Call *call, double when)
   if (handle == NULL)
     return NULL;
 
-  pending = loop_event_loop_call_at_full (call->loop->loop, when, py_handle_run_once, Py_NewRef (handle),
+  pending = loop_event_loop_call_at_full (call->loop->loop, when, py_handle_run_once, py_handle_give (handle),
                                           py_handle_drop, &error);
   if (G_UNLIKELY (pending == NULL))
     {
@@ -432,7 +432,7 @@ add_watch (PyObject *self, PyObject *const *args, Py_ssize_t n_args, const char 
   if (handle == NULL)
     return NULL;
 
-  if (!add (call.loop->loop, fd, py_handle_run, Py_NewRef (handle), py_handle_removed, &error))
+  if (!add (call.loop->loop, fd, py_handle_run, py_handle_give (handle), py_handle_removed, &error))
     {
       Py_DECREF (handle);
       py_raise_gerror (error);
@@ -585,6 +585,7 @@ loop_init (PyObject *self, PyObject *args, PyObject *kwargs)
       return -1;
     }
 
+  loop->owned.prev = loop->owned.next = &loop->owned;
   if (context == Py_None)
     {
       loop->loop = loop_event_loop_new ();
@@ -616,6 +617,10 @@ loop_init (PyObject *self, PyObject *args, PyObject *kwargs)
 static int
 loop_traverse (PyObject *self, visitproc visit, void *arg)
 {
+  PyOwned *list = &((PyLoop *) self)->owned;
+
+  for (PyOwned *owned = list->next; owned != NULL && owned != list; owned = owned->next)
+    Py_VISIT (owned->object);
   Py_VISIT (Py_TYPE (self));
   Py_VISIT (((PyLoop *) self)->interrupted_by);
   Py_VISIT (((PyLoop *) self)->task_factory);

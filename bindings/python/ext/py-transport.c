@@ -28,7 +28,9 @@ typedef struct
   PyObject *waiter; /* or NULL: is to be told once the connection is made */
   PyObject *empty_waiter;
   PyObject *exception; /* with which the connection is to be lost */
+  PyObject *dict;
   PyObject *weak_references;
+  PyOwned owned; /* while the bridge to libloop is there */
   int fd;
   guint n_lost_writes;
   char is_buffered; /* the protocol is an asyncio.BufferedProtocol */
@@ -241,6 +243,7 @@ protocol_freed (gpointer data)
 {
   PyTransport *self = data;
 
+  py_owned_remove (&self->owned);
   self->is_lost = TRUE;
   self->is_closing = TRUE;
   if (self->fd >= 0)
@@ -936,6 +939,7 @@ transport_traverse (PyObject *object, visitproc visit, void *arg)
   PyTransport *self = (PyTransport *) object;
 
   Py_VISIT (Py_TYPE (object));
+  Py_VISIT (self->dict);
   Py_VISIT (self->extra);
   Py_VISIT (self->loop);
   Py_VISIT (self->protocol);
@@ -953,6 +957,7 @@ transport_clear (PyObject *object)
 {
   PyTransport *self = (PyTransport *) object;
 
+  Py_CLEAR (self->dict);
   Py_CLEAR (self->extra);
   Py_CLEAR (self->loop);
   Py_CLEAR (self->protocol);
@@ -1002,6 +1007,15 @@ transport_new (PyLoop *loop, PyObject *protocol, PyObject *extra, PyObject *serv
   return self;
 }
 
+/* Takes over the reference that the caller has. */
+static LoopProtocol *
+make_bridge (PyTransport *self)
+{
+  py_owned_add (&self->owned, &self->loop->owned, (PyObject *) self);
+
+  return loop_protocol_new (&protocol_vtable, self, protocol_freed);
+}
+
 static void
 attach_to_server (PyTransport *self)
 {
@@ -1021,7 +1035,7 @@ py_transport_make_bridge (PyLoop *loop, PyObject *protocol, PyObject *server)
 
   attach_to_server (self);
 
-  return loop_protocol_new (&protocol_vtable, self, protocol_freed);
+  return make_bridge (self);
 }
 
 /* As asyncio's own method of this name, which create_connection() and others call. */
@@ -1055,7 +1069,8 @@ py_loop_make_socket_transport (PyObject *loop_object, PyObject *args, PyObject *
       return NULL;
     }
 
-  bridge = loop_protocol_new (&protocol_vtable, Py_NewRef ((PyObject *) self), protocol_freed);
+  Py_INCREF (self);
+  bridge = make_bridge (self);
   self->transport = loop_event_loop_make_socket_transport (loop->loop, self->fd, bridge, &error);
   if (self->transport == NULL)
     {
@@ -1111,6 +1126,7 @@ static PyMemberDef transport_members[] = {
   { "_protocol", T_OBJECT, offsetof (PyTransport, protocol), READONLY, NULL },
   { "_server", T_OBJECT, offsetof (PyTransport, server), READONLY, NULL },
   { "_sock_fd", T_INT, offsetof (PyTransport, fd), READONLY, NULL },
+  { "__dictoffset__", T_PYSSIZET, offsetof (PyTransport, dict), READONLY, NULL },
   { "__weaklistoffset__", T_PYSSIZET, offsetof (PyTransport, weak_references), READONLY, NULL },
   { NULL },
 };

@@ -266,7 +266,10 @@ loop_socket_transport_abort (LoopTransport *transport)
 static gboolean
 loop_socket_transport_is_closing (LoopTransport *transport)
 {
-  return loop_socket_transport_from_base (transport)->is_closing;
+  LoopSocketTransport *self = loop_socket_transport_from_base (transport);
+
+  /* After a failed write it is only a matter of what can still be read. */
+  return self->is_closing || self->write_error != NULL;
 }
 
 /* The GSocket owns the descriptor from then on. */

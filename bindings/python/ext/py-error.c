@@ -11,23 +11,14 @@
 static int
 find_errno (const GError *error)
 {
-  int fallback = 0;
-
   for (int number = 1; number < 134; number++)
     {
-      const char *text;
-
-      if (g_io_error_from_errno (number) != (GIOErrorEnum) error->code)
-        continue;
-
-      text = g_strerror (number);
-      if (g_str_has_suffix (error->message, text))
+      if (g_io_error_from_errno (number) == (GIOErrorEnum) error->code &&
+          g_str_has_suffix (error->message, g_strerror (number)))
         return number;
-      if (fallback == 0)
-        fallback = number;
     }
 
-  return error->code == G_IO_ERROR_FAILED ? 0 : fallback;
+  return 0;
 }
 
 static PyObject *

@@ -2,6 +2,7 @@
 
 #include "py-common.h"
 
+#include <errno.h>
 #include <pygobject.h>
 #include <structmember.h>
 
@@ -14,7 +15,6 @@ PyTypeObject *py_loop_type;
 
 static PyObject *future_type; /* asyncio.Future */
 static PyObject *task_type;   /* asyncio.Task */
-static PyObject *set_running_loop;
 static PyObject *loop_kwnames;
 static PyObject *task_kwnames;
 
@@ -104,7 +104,7 @@ static void
 adopt_thread (PyLoop *self)
 {
   self->thread = PyThread_get_thread_ident ();
-  py_loop_check (self, PyObject_CallOneArg (set_running_loop, (PyObject *) self), (PyObject *) self);
+  py_loop_check (self, PyObject_CallMethod ((PyObject *) self, "_adopt_thread", NULL), (PyObject *) self);
 }
 
 static void
@@ -414,6 +414,21 @@ loop_stop (PyObject *self, PyObject *unused)
 
 typedef gboolean (*AddWatchFunc) (LoopEventLoop *, int, LoopCallback, gpointer, GDestroyNotify, GError **);
 
+/* Files that are always ready are not watched: epoll says EPERM, and so does asyncio. Takes @error. */
+static void
+raise_watch_error (GError *error)
+{
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED))
+    {
+      errno = EPERM;
+      PyErr_SetFromErrno (PyExc_OSError);
+      g_error_free (error);
+      return;
+    }
+
+  py_raise_gerror (error);
+}
+
 static PyObject *
 add_watch (PyObject *self, PyObject *const *args, Py_ssize_t n_args, const char *method, AddWatchFunc add)
 {
@@ -435,7 +450,7 @@ add_watch (PyObject *self, PyObject *const *args, Py_ssize_t n_args, const char 
   if (!add (call.loop->loop, fd, py_handle_run, py_handle_give (handle), py_handle_removed, &error))
     {
       Py_DECREF (handle);
-      py_raise_gerror (error);
+      raise_watch_error (error);
       return NULL;
     }
 
@@ -561,11 +576,7 @@ loop_close (PyObject *self, PyObject *unused)
       py_raise_gerror (error);
       return NULL;
     }
-  if (loop->thread != 0)
-    {
-      loop->thread = 0;
-      py_loop_check (loop, PyObject_CallOneArg (set_running_loop, Py_None), self);
-    }
+  loop->thread = 0;
 
   Py_RETURN_NONE;
 }
@@ -707,10 +718,9 @@ py_loop_init_type (PyObject *module)
 {
   future_type = py_import_attribute ("asyncio", "Future");
   task_type = py_import_attribute ("asyncio", "Task");
-  set_running_loop = py_import_attribute ("asyncio", "_set_running_loop");
   loop_kwnames = Py_BuildValue ("(O)", py_str.loop);
   task_kwnames = Py_BuildValue ("(OOO)", py_str.loop, py_str.name, py_str.context);
-  if (future_type == NULL || task_type == NULL || set_running_loop == NULL || loop_kwnames == NULL ||
+  if (future_type == NULL || task_type == NULL || loop_kwnames == NULL ||
       task_kwnames == NULL)
     return -1;
 

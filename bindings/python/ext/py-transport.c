@@ -455,9 +455,11 @@ transport__fatal_error (PyObject *self, PyObject *args)
 PyDoc_STRVAR (is_closing_doc, "is_closing($self, /)\n--\n\nReturn True if the transport is closing or closed.");
 
 static PyObject *
-transport_is_closing (PyObject *self, PyObject *unused)
+transport_is_closing (PyObject *object, PyObject *unused)
 {
-  return PyBool_FromLong (((PyTransport *) self)->is_closing);
+  PyTransport *self = (PyTransport *) object;
+
+  return PyBool_FromLong (self->is_closing || (self->transport != NULL && loop_transport_is_closing (self->transport)));
 }
 
 /* --- Writing ---------------------------------------------------------------------------------- */

@@ -27,13 +27,18 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
     """An event loop on a GLib main context: its own, or the one that is given."""
 
     def __init__(self, context=None):
-        _libloop.Loop.__init__(self, context)
         BaseEventLoop.__init__(self)
+        self._closed = True
+        _libloop.Loop.__init__(self, context)
+        self._closed = False
         self._signal_handlers = {}
         self._servers = {}
         self._transports = weakref.WeakValueDictionary()
         self._selector = None
         self._ssock = self._csock = None
+        if context is not None:
+            # Before anything else that the context has, the loop gets to know who iterates it.
+            self.call_soon(int)
 
     # --- Running ------------------------------------------------------------------------------
 
@@ -58,6 +63,19 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
             sys.set_asyncgen_hooks(*hooks)
             self._unwatch_signals(wakeup)
 
+    def _adopt_thread(self):
+        # Somebody iterates the context: from now on the loop is the running one of that thread,
+        # so that a signal handler of GTK's, which is no callback of ours, may create tasks.
+        if events._get_running_loop() is None:
+            events._set_running_loop(self)
+            sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook,
+                                   finalizer=self._asyncgen_finalizer_hook)
+
+    def _leave_thread(self):
+        if events._get_running_loop() is self:
+            events._set_running_loop(None)
+            sys.set_asyncgen_hooks(None, None)
+
     def _check_running(self):
         if self.is_running():
             raise RuntimeError("This event loop is already running")
@@ -79,6 +97,7 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
             for number in list(self._signal_handlers):
                 self.remove_signal_handler(number)
         self._close_self_pipe()
+        self._leave_thread()
         BaseEventLoop.close(self)
         self._close()
 

@@ -128,6 +128,12 @@ py_is_interrupt (void)
 int py_server_init_type (PyObject *module);
 PyObject *py_loop_serve (PyObject *self, PyObject *args);
 
+/* py-sock.c */
+int py_sock_init_type (PyObject *module);
+PyObject *py_loop_sock_recv (PyObject *loop, PyObject *const *args, Py_ssize_t n_args);
+PyObject *py_loop_sock_recv_into (PyObject *loop, PyObject *const *args, Py_ssize_t n_args);
+PyObject *py_loop_sock_sendall (PyObject *loop, PyObject *const *args, Py_ssize_t n_args);
+
 /* py-transport.c */
 int py_transport_init_type (PyObject *module);
 LoopProtocol *py_transport_make_bridge (PyLoop *loop, PyObject *protocol, PyObject *server);

@@ -414,19 +414,21 @@ loop_stop (PyObject *self, PyObject *unused)
 
 typedef gboolean (*AddWatchFunc) (LoopEventLoop *, int, LoopCallback, gpointer, GDestroyNotify, GError **);
 
-/* Files that are always ready are not watched: epoll says EPERM, and so does asyncio. Takes @error. */
+/* As epoll says it, and so asyncio: of files that are always ready, and of what is not open. Takes @error. */
 static void
 raise_watch_error (GError *error)
 {
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED))
+  gboolean is_file = g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
+
+  if (!is_file && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT))
     {
-      errno = EPERM;
-      PyErr_SetFromErrno (PyExc_OSError);
-      g_error_free (error);
+      py_raise_gerror (error);
       return;
     }
 
-  py_raise_gerror (error);
+  errno = is_file ? EPERM : EBADF;
+  PyErr_SetFromErrno (PyExc_OSError);
+  g_error_free (error);
 }
 
 static PyObject *
@@ -668,6 +670,12 @@ loop_dealloc (PyObject *self)
   Py_DECREF (type);
 }
 
+PyDoc_STRVAR (sock_recv_doc, "sock_recv($self, sock, n, /)\n--\n\nReceive up to n bytes from a socket.");
+PyDoc_STRVAR (sock_recv_into_doc,
+              "sock_recv_into($self, sock, buf, /)\n--\n\n"
+              "Receive into a buffer from a socket, and return the number of bytes.");
+PyDoc_STRVAR (sock_sendall_doc, "sock_sendall($self, sock, data, /)\n--\n\nSend all of data to a socket.");
+
 static PyMemberDef loop_members[] = {
   { "_debug", T_BOOL, offsetof (PyLoop, is_debug), 0, NULL },
   { "_closed", T_BOOL, offsetof (PyLoop, is_closed), 0, NULL },
@@ -694,6 +702,9 @@ static PyMethodDef loop_methods[] = {
   { "create_future", loop_create_future, METH_NOARGS, create_future_doc },
   { "create_task", FASTCALL (loop_create_task), METH_VARARGS | METH_KEYWORDS, create_task_doc },
   { "_make_socket_transport", FASTCALL (py_loop_make_socket_transport), METH_VARARGS | METH_KEYWORDS, NULL },
+  { "sock_recv", FASTCALL (py_loop_sock_recv), METH_FASTCALL, sock_recv_doc },
+  { "sock_recv_into", FASTCALL (py_loop_sock_recv_into), METH_FASTCALL, sock_recv_into_doc },
+  { "sock_sendall", FASTCALL (py_loop_sock_sendall), METH_FASTCALL, sock_sendall_doc },
   { "_serve", py_loop_serve, METH_VARARGS, NULL },
   { NULL },
 };

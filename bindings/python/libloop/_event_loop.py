@@ -37,8 +37,9 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
         self._selector = None
         self._ssock = self._csock = None
         if context is not None:
-            # Before anything else that the context has, the loop gets to know who iterates it.
-            self.call_soon(int)
+            # It will be iterated here, most likely, and what runs before the first of our callbacks,
+            # such as a handler of Gio.Application's "activate", may want to create tasks.
+            self._adopt_thread()
 
     # --- Running ------------------------------------------------------------------------------
 
@@ -64,8 +65,8 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
             self._unwatch_signals(wakeup)
 
     def _adopt_thread(self):
-        # Somebody iterates the context: from now on the loop is the running one of that thread,
-        # so that a signal handler of GTK's, which is no callback of ours, may create tasks.
+        # From now on, and until it is closed, the loop is the running one of this thread, so that
+        # a signal handler of GTK's, which is no callback of ours, may create tasks.
         if events._get_running_loop() is None:
             events._set_running_loop(self)
             sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook,

@@ -105,7 +105,7 @@ update (gpointer data)
 
   if (output != NULL)
     {
-      gboolean is_ending = loop_transport_is_ending (transport);
+      gboolean is_ending = loop_transport_is_closing (transport);
 
       if (!is_ending)
         loop_transport_writelines (transport, (GBytes **) output->pdata, output->len);
@@ -412,7 +412,7 @@ loop_io_channel_write (LoopIOChannel *self, gconstpointer buffer, gsize count, g
 
   loop_io_channel_lock (self);
   if (is_here && !self->is_lost)
-    self->is_ending |= loop_transport_is_ending (self->transport);
+    self->is_ending |= loop_transport_is_closing (self->transport);
   if (self->is_output_closed)
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CLOSED, "The stream is closed");
@@ -449,7 +449,7 @@ loop_io_channel_write (LoopIOChannel *self, gconstpointer buffer, gsize count, g
     }
 
   loop_transport_write (transport, buffer, count);
-  if (G_UNLIKELY (loop_transport_is_ending (transport)))
+  if (G_UNLIKELY (loop_transport_is_closing (transport)))
     {
       loop_io_channel_lock (self);
       self->is_ending = TRUE;

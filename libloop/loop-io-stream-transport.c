@@ -567,7 +567,10 @@ loop_io_stream_transport_abort (LoopTransport *transport)
 static gboolean
 loop_io_stream_transport_is_closing (LoopTransport *transport)
 {
-  return loop_io_stream_transport_from_base (transport)->is_closing;
+  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
+
+  /* After a failed write it is only a matter of what can still be read. */
+  return self->is_closing || self->write_error != NULL;
 }
 
 static gboolean
@@ -643,12 +646,6 @@ loop_io_stream_transport_is_reading (LoopTransport *transport)
   return !self->is_read_paused && !self->is_closing;
 }
 
-static gboolean
-loop_io_stream_transport_has_failed (LoopTransport *transport)
-{
-  return loop_io_stream_transport_from_base (transport)->write_error != NULL;
-}
-
 static void
 loop_io_stream_transport_describe (LoopTransport *transport, LoopTransportDescription *description)
 {
@@ -706,7 +703,6 @@ loop_io_stream_transport_class_init (LoopIOStreamTransportClass *klass)
   transport_class->pause_reading = loop_io_stream_transport_pause_reading;
   transport_class->resume_reading = loop_io_stream_transport_resume_reading;
   transport_class->is_reading = loop_io_stream_transport_is_reading;
-  transport_class->has_failed = loop_io_stream_transport_has_failed;
   transport_class->describe = loop_io_stream_transport_describe;
   loop_io_stream_transport_class_init_write (transport_class);
 }

@@ -328,12 +328,6 @@ loop_socket_transport_get_extra_info (LoopTransport *transport, const char *name
   return TRUE;
 }
 
-static gboolean
-loop_socket_transport_has_failed (LoopTransport *transport)
-{
-  return loop_socket_transport_from_base (transport)->write_error != NULL;
-}
-
 static void
 loop_socket_transport_describe (LoopTransport *transport, LoopTransportDescription *description)
 {
@@ -384,7 +378,6 @@ loop_socket_transport_class_init (LoopSocketTransportClass *klass)
   transport_class->is_closing = loop_socket_transport_is_closing;
   transport_class->get_extra_info = loop_socket_transport_get_extra_info;
   transport_class->protocol_changed = loop_socket_transport_protocol_changed;
-  transport_class->has_failed = loop_socket_transport_has_failed;
   transport_class->describe = loop_socket_transport_describe;
   loop_socket_transport_class_init_read (transport_class);
   loop_socket_transport_class_init_write (transport_class);

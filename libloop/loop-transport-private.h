@@ -74,7 +74,6 @@ struct _LoopTransportClass
   gsize (*get_write_buffer_size) (LoopTransport *self);
   void (*set_write_buffer_limits) (LoopTransport *self, gsize high, gsize low);
   void (*get_write_buffer_limits) (LoopTransport *self, gsize *low, gsize *high);
-  gboolean (*has_failed) (LoopTransport *self); /* or NULL: connection_lost will say why nothing can be written */
   void (*describe) (LoopTransport *self, LoopTransportDescription *description);
 
   /*
@@ -98,8 +97,6 @@ G_GNUC_INTERNAL
 void loop_transport_register (LoopTransport *self);
 G_GNUC_INTERNAL
 GObject *loop_transport_retire (LoopTransport *self);
-G_GNUC_INTERNAL
-gboolean loop_transport_is_ending (LoopTransport *self);
 G_GNUC_INTERNAL
 void loop_transport_report_no_buffer (LoopTransport *self, const GError *error);
 

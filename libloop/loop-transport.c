@@ -161,15 +161,6 @@ loop_transport_register (LoopTransport *self)
   loop_registry_add (&loop->registry, LOOP_REGISTRY_TRANSPORTS, &self->node, loop_event_loop_next_id (loop));
 }
 
-/* Whether it takes nothing any more and connection_lost will follow, which says why. */
-gboolean
-loop_transport_is_ending (LoopTransport *self)
-{
-  LoopTransportClass *klass = LOOP_TRANSPORT_GET_CLASS (self);
-
-  return klass->is_closing (self) || (klass->has_failed != NULL && klass->has_failed (self));
-}
-
 /*
  * For the end of a transport, inside the guard: the loop's metrics keep what it has moved.
  *
@@ -290,7 +281,7 @@ loop_transport_abort (LoopTransport *self)
  * loop_transport_is_closing:
  * @self: a transport
  *
- * Tells whether the transport is closed or closing.
+ * Tells whether the transport is closed or closing, or will be, since a write has failed.
  *
  * Returns: %TRUE if it is
  */

@@ -77,7 +77,10 @@ if [ -n "$LOOP_TYPELIB" ] && [ -n "$HAVE_PYGOBJECT" ]; then
         async def main():
             await Loop.sleep(0)
             return 42
-        assert Loop.EventLoop().run_until_complete(main()) == 42"
+        assert Loop.EventLoop().run_until_complete(main()) == 42
+        import libloop
+        assert libloop.__file__.startswith('$root'), libloop.__file__
+        assert libloop.run(main()) == 42"
   }
   check "Python finds the installed overrides" python_override
 fi

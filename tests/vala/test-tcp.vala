@@ -279,6 +279,21 @@ void transport (Loop.EventLoop loop) throws Error {
 	loop.run_until_complete (server.wait_closed ());
 }
 
+void made (Loop.EventLoop loop) throws Error {
+	int fds[2];
+
+	assert (Posix.socketpair (Posix.AF_UNIX, Posix.SOCK_STREAM, 0, fds) == 0);
+	var ends = new Client[] { new Client (loop), new Client (loop) };
+	var transport = loop.make_socket_transport (fds[0], ends[0]);
+	var other = loop.make_socket_transport (fds[1], ends[1]);
+	assert (transport.get_fd () == fds[0]);
+	transport.write ("hello".data);
+	transport.close ();
+	loop.run_until_complete (ends[1].lost);
+	assert (ends[1].received.str == "hello");
+	assert (other.is_closing ());
+}
+
 void buffered (Loop.EventLoop loop) throws Error {
 	var protocol = new Buffered (loop);
 	Loop.BufferedProtocol as_buffered = protocol;
@@ -403,6 +418,7 @@ int main (string[] args) {
 	Check.add ("activation", activation);
 	Check.add ("server", server);
 	Check.add ("transport", transport);
+	Check.add ("made", made);
 	Check.add ("buffered", buffered);
 	Check.add ("sendfile", send_file);
 	Check.add ("options", options);

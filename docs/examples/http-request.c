@@ -2,6 +2,12 @@
 
 #include "http-request.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gunixinputstream.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 static int
 message_begun (http_parser *parser)
 {
@@ -180,4 +186,54 @@ gboolean
 http_request_is_last (HttpRequest *self)
 {
   return !http_should_keep_alive (&self->parser);
+}
+
+/* The file of @folder that the request is for, or NULL and the status that tells why there is none. */
+GInputStream *
+http_request_open_file (HttpRequest *self, const char *folder, gint64 *size, guint *status)
+{
+  struct http_parser_url parts = { 0 };
+  g_autofree char *path = NULL;
+  g_autofree char *name = NULL;
+  g_auto (GStrv) segments = NULL;
+  struct stat info;
+  int fd;
+
+  *status = HTTP_STATUS_BAD_REQUEST;
+  if (http_parser_parse_url (self->url->str, self->url->len, FALSE, &parts) != 0)
+    return NULL;
+  if ((parts.field_set & (1 << UF_PATH)) == 0)
+    path = g_strdup ("/");
+  else
+    path =
+        g_uri_unescape_segment (self->url->str + parts.field_data[UF_PATH].off,
+                                self->url->str + parts.field_data[UF_PATH].off + parts.field_data[UF_PATH].len, NULL);
+  if (path == NULL)
+    return NULL;
+
+  *status = HTTP_STATUS_NOT_FOUND;
+  segments = g_strsplit (path, "/", -1);
+  if (g_strv_contains ((const char *const *) segments, ".."))
+    return NULL;
+
+  name = g_build_filename (folder, path, g_str_has_suffix (path, "/") ? "index.html" : NULL, NULL);
+  /* What is no regular file may block whoever opens it. */
+  fd = open (name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0)
+    {
+      if (errno == EACCES)
+        *status = HTTP_STATUS_FORBIDDEN;
+      else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+        *status = HTTP_STATUS_SERVICE_UNAVAILABLE;
+      return NULL;
+    }
+  if (fstat (fd, &info) < 0 || !S_ISREG (info.st_mode))
+    {
+      close (fd);
+      return NULL;
+    }
+
+  *size = info.st_size;
+
+  return g_unix_input_stream_new (fd, TRUE);
 }

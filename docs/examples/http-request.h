@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include <glib.h>
+#include <gio/gio.h>
 #include <http_parser.h>
 
 /* Requests of HTTP/1.1, one after another, as a library takes them apart; whoever asks for too much is refused. */
@@ -38,3 +38,4 @@ void http_request_clear (HttpRequest *self);
 gsize http_request_parse (HttpRequest *self, const guint8 *data, gsize length, guint *refusal);
 void http_request_pause (HttpRequest *self, gboolean is_paused);
 gboolean http_request_is_last (HttpRequest *self);
+GInputStream *http_request_open_file (HttpRequest *self, const char *folder, gint64 *size, guint *status);

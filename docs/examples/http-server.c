@@ -11,20 +11,17 @@
 
 #include "http-request.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <libloop/loop.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define LINGER 2.0 /* seconds in which a client may read why it is no longer listened to */
+#define PIECE (256 * 1024) /* of a file: what is to be read in time */
+#define LINGER 2.0         /* seconds in which a client may read why it is no longer listened to */
 
 static LoopEventLoop *loop;
 static int port = 8080;
-static double timeout = 10.0; /* for a request, for the time between two, and for a step in reading the answer */
+static double timeout = 10.0; /* for a request, for the time between two, and for a piece of the answer */
 static char **folders;        /* of which there is one */
 
 typedef struct
@@ -32,6 +29,12 @@ typedef struct
   LoopTransport *transport; /* until the connection is lost */
   LoopTimerHandle *timer;
   HttpRequest request;
+  /* The answer, if it is a file. */
+  GInputStream *file;
+  gint64 offset, size;
+  LoopFuture *sending;
+  guint64 sending_id;
+
   GByteArray *unparsed; /* requests that wait until the answers before them are read */
   gboolean is_write_paused, has_eof;
   gboolean is_finished; /* the last answer is written */
@@ -65,22 +68,28 @@ finish (Client *self)
   start_timer (self, LINGER);
 }
 
-static void
-answer (Client *self, guint status, const char *headers, GBytes *body, gboolean is_last)
+static GBytes *
+make_head (Client *self, guint status, const char *headers, gint64 size, gboolean is_last)
 {
   const char *connection = "";
   g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
   g_autofree char *date = g_date_time_format (now, "%a, %d %b %Y %T GMT");
-  g_autoptr (GBytes) head = NULL;
   char *text;
 
   if (is_last)
     connection = "Connection: close\r\n";
   else if (self->request.parser.http_minor == 0)
     connection = "Connection: keep-alive\r\n";
-  text = g_strdup_printf ("HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Length: %" G_GSIZE_FORMAT "\r\n%s%s\r\n", status,
-                          http_status_str (status), date, g_bytes_get_size (body), headers, connection);
-  head = g_bytes_new_take (text, strlen (text));
+  text = g_strdup_printf ("HTTP/1.1 %u %s\r\nDate: %s\r\nContent-Length: %" G_GINT64_FORMAT "\r\n%s%s\r\n", status,
+                          http_status_str (status), date, size, headers, connection);
+
+  return g_bytes_new_take (text, strlen (text));
+}
+
+static void
+answer (Client *self, guint status, const char *headers, GBytes *body, gboolean is_last)
+{
+  g_autoptr (GBytes) head = make_head (self, status, headers, (gint64) g_bytes_get_size (body), is_last);
 
   loop_transport_writelines (self->transport, (GBytes *[]) { head, body },
                              self->request.parser.method == HTTP_HEAD ? 1 : 2);
@@ -108,9 +117,9 @@ timer_fired (gpointer user_data)
   gsize unsent = loop_transport_get_write_buffer_size (self->transport);
 
   self->timer = NULL;
-  if (unsent > 0 && unsent < self->unsent)
+  if (self->file == NULL && unsent > 0 && unsent < self->unsent)
     start_timer (self, timeout);
-  else if (unsent > 0)
+  else if (self->file != NULL || unsent > 0)
     loop_transport_abort (self->transport);
   else if (self->request.has_begun && !self->is_finished && !loop_transport_is_closing (self->transport))
     answer_status (self, HTTP_STATUS_REQUEST_TIMEOUT, TRUE);
@@ -118,65 +127,75 @@ timer_fired (gpointer user_data)
     loop_transport_close (self->transport);
 }
 
-/* The file that @url names, or NULL and the status that tells why there is none. */
-static GBytes *
-open_file (GString *url, guint *status)
+static void send_piece (Client *self);
+static void go_on (Client *self);
+
+static void
+piece_sent (LoopFuture *future, gpointer user_data)
 {
-  struct http_parser_url parts = { 0 };
-  g_autofree char *path = NULL;
-  g_autofree char *name = NULL;
-  g_auto (GStrv) segments = NULL;
-  g_autoptr (GMappedFile) file = NULL;
-  struct stat info;
-  int fd;
+  Client *self = user_data;
+  g_autoptr (LoopFuture) sending = g_steal_pointer (&self->sending);
+  g_auto (GValue) n = G_VALUE_INIT;
 
-  *status = HTTP_STATUS_BAD_REQUEST;
-  if (http_parser_parse_url (url->str, url->len, FALSE, &parts) != 0)
-    return NULL;
-  if ((parts.field_set & (1 << UF_PATH)) == 0)
-    path = g_strdup ("/");
-  else
-    path = g_uri_unescape_segment (url->str + parts.field_data[UF_PATH].off,
-                                   url->str + parts.field_data[UF_PATH].off + parts.field_data[UF_PATH].len, NULL);
-  if (path == NULL)
-    return NULL;
-
-  *status = HTTP_STATUS_NOT_FOUND;
-  segments = g_strsplit (path, "/", -1);
-  if (g_strv_contains ((const char *const *) segments, ".."))
-    return NULL;
-
-  name = g_build_filename (folders[0], path, g_str_has_suffix (path, "/") ? "index.html" : NULL, NULL);
-  /* What is no regular file may block whoever opens it. */
-  fd = open (name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0)
+  /* A file that was cut meanwhile is not what the head has promised. */
+  if (!loop_future_result (sending, &n, NULL) || g_value_get_int64 (&n) == 0)
     {
-      if (errno == EACCES)
-        *status = HTTP_STATUS_FORBIDDEN;
-      else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
-        *status = HTTP_STATUS_SERVICE_UNAVAILABLE;
-      return NULL;
+      loop_transport_abort (self->transport);
+      return;
     }
-  if (fstat (fd, &info) == 0 && S_ISREG (info.st_mode))
-    {
-      *status = HTTP_STATUS_SERVICE_UNAVAILABLE;
-      file = g_mapped_file_new_from_fd (fd, FALSE, NULL);
-    }
-  close (fd);
 
-  return file != NULL ? g_mapped_file_get_bytes (file) : NULL;
+  self->offset += g_value_get_int64 (&n);
+  if (self->offset < self->size)
+    {
+      send_piece (self);
+      return;
+    }
+
+  g_clear_object (&self->file);
+  if (http_request_is_last (&self->request))
+    {
+      finish (self);
+      return;
+    }
+  start_timer (self, timeout);
+  go_on (self);
+}
+
+/* The kernel copies it from the file to the socket. */
+static void
+send_piece (Client *self)
+{
+  self->sending = loop_event_loop_sendfile (loop, self->transport, self->file, self->offset,
+                                            MIN (self->size - self->offset, PIECE), TRUE);
+  self->sending_id = loop_future_add_done_callback (self->sending, piece_sent, self, NULL);
+  start_timer (self, timeout);
 }
 
 static void
 answer_file (Client *self, gboolean is_last)
 {
   guint status;
-  g_autoptr (GBytes) file = open_file (self->request.url, &status);
+  g_autoptr (GInputStream) file = http_request_open_file (&self->request, folders[0], &self->size, &status);
+  g_autoptr (GBytes) head = NULL;
 
-  if (file != NULL)
-    answer (self, HTTP_STATUS_OK, "Content-Type: application/octet-stream\r\n", file, is_last);
-  else
-    answer_status (self, status, is_last);
+  if (file == NULL)
+    {
+      answer_status (self, status, is_last);
+      return;
+    }
+
+  head = make_head (self, HTTP_STATUS_OK, "Content-Type: application/octet-stream\r\n", self->size, is_last);
+  loop_transport_write_bytes (self->transport, head);
+  if (self->request.parser.method == HTTP_GET && self->size > 0)
+    {
+      self->file = g_steal_pointer (&file);
+      self->offset = 0;
+      send_piece (self);
+    }
+  else if (is_last)
+    {
+      finish (self);
+    }
 }
 
 /* --- Requests ------------------------------------------------------------------------------- */
@@ -202,6 +221,14 @@ answer_request (Client *self)
     }
 }
 
+/* The next request of a pipeline is not looked at before there is room for its answer, or if nobody wants it. */
+static gboolean
+is_busy (Client *self)
+{
+  return self->is_finished || self->is_write_paused || self->file != NULL ||
+         loop_transport_is_closing (self->transport);
+}
+
 static void
 request_complete (gpointer user_data)
 {
@@ -211,8 +238,7 @@ request_complete (gpointer user_data)
     answer_request (self);
   if (!self->is_finished)
     start_timer (self, timeout);
-  /* The next request of a pipeline is not looked at before there is room for its answer, or if nobody wants it. */
-  if (self->is_finished || self->is_write_paused || loop_transport_is_closing (self->transport))
+  if (is_busy (self))
     http_request_pause (&self->request, TRUE);
 }
 
@@ -270,6 +296,10 @@ connection_lost (LoopTransport *transport, const GError *error, gpointer user_da
   if (self->timer != NULL)
     loop_timer_handle_cancel (self->timer);
   self->timer = NULL;
+  if (self->sending != NULL)
+    loop_future_remove_done_callback (self->sending, self->sending_id);
+  g_clear_object (&self->sending);
+  g_clear_object (&self->file);
   self->transport = NULL;
 }
 
@@ -280,7 +310,7 @@ data_received (LoopTransport *transport, const guint8 *data, gsize length, gpoin
 
   if (self->is_finished)
     return;
-  if (self->is_write_paused)
+  if (is_busy (self))
     g_byte_array_append (self->unparsed, data, (guint) length);
   else
     parse (self, data, length);
@@ -293,7 +323,7 @@ eof_received (LoopTransport *transport, gpointer user_data)
 
   /* Answers that wait are still wanted, perhaps. */
   self->has_eof = TRUE;
-  if (!self->is_write_paused || self->is_finished)
+  if (!is_busy (self) || self->is_finished)
     finish (self);
 
   return TRUE;
@@ -308,27 +338,36 @@ pause_writing (LoopTransport *transport, gpointer user_data)
   loop_transport_pause_reading (transport);
 }
 
+/* With the requests that wait, if nothing is in the way any more. */
 static void
-resume_writing (LoopTransport *transport, gpointer user_data)
+go_on (Client *self)
 {
-  Client *self = user_data;
-  g_autoptr (GByteArray) waiting = g_steal_pointer (&self->unparsed);
+  g_autoptr (GByteArray) waiting = NULL;
 
-  self->unparsed = g_byte_array_new ();
-  self->is_write_paused = FALSE;
-  if (self->is_finished)
+  if (is_busy (self))
     return;
 
+  waiting = g_steal_pointer (&self->unparsed);
+  self->unparsed = g_byte_array_new ();
   http_request_pause (&self->request, FALSE);
   if (waiting->len > 0)
     parse (self, waiting->data, waiting->len);
-  if (self->is_finished || self->is_write_paused)
+  if (is_busy (self))
     return;
 
   if (self->has_eof)
     finish (self);
   else
-    loop_transport_resume_reading (transport);
+    loop_transport_resume_reading (self->transport);
+}
+
+static void
+resume_writing (LoopTransport *transport, gpointer user_data)
+{
+  Client *self = user_data;
+
+  self->is_write_paused = FALSE;
+  go_on (self);
 }
 
 static const LoopProtocolVTable vtable = {

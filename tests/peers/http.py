@@ -168,6 +168,8 @@ class TestBytes(Peers):
                 sock.sendall(requests)
             self.assertEqual(run("curl", "-sS", f"http://127.0.0.1:{self.port}/hello"), b"hello\n")
             self.assertLess(self.server.rss() - before, 4096)
+            # Nor files that are open, or mapped into memory.
+            self.assertLess(self.server.count_uses("large"), 5)
             sock.settimeout(PATIENCE)
             received = bytearray()
             while len(received) < 2 * len(LARGE) + 1000:
@@ -211,6 +213,16 @@ class TestBytes(Peers):
                 self.assertLess(time.monotonic(), deadline)
                 time.sleep(0.05)
             self.assertLess(len(receive_all(sock)), len(LARGE))
+
+    def test_file_is_cut(self):
+        """What was promised cannot be sent any more: the connection ends, and no other."""
+        self.start_server()
+        with connect(self.port) as sock:
+            sock.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+            sock.recv(1)
+            os.truncate(os.path.join(self.folder, "large"), 0)
+            self.assertLess(len(receive_all(sock)), len(LARGE))
+        self.assertEqual(run("curl", "-sS", f"http://127.0.0.1:{self.port}/hello"), b"hello\n")
 
     @with_program("nc")
     def test_pipelined_with_nc(self):

@@ -94,6 +94,13 @@ class Process:
     def count_fds(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
+    def count_uses(self, name):
+        """How often it has a file of this name open or mapped."""
+        folder = f"/proc/{self.pid}/fd"
+        with open(f"/proc/{self.pid}/maps") as maps:
+            paths = [os.readlink(os.path.join(folder, fd)) for fd in os.listdir(folder)] + maps.read().splitlines()
+        return sum(path.endswith(f"/{name}") for path in paths)
+
 
 class Peers(unittest.TestCase):
     """A test with a folder for its files, and with programs that end after it."""

@@ -39,13 +39,15 @@ void
 loop_set_error_from_errno (GError **error, int saved_errno, const char *format, ...)
 {
   g_autofree char *what = NULL;
+  g_autofree char *message = NULL;
   va_list args;
 
   va_start (args, format);
   what = g_strdup_vprintf (format, args);
   va_end (args);
 
-  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved_errno), "%s: %s", what, g_strerror (saved_errno));
+  message = g_strconcat (what, ": ", g_strerror (saved_errno), NULL);
+  g_set_error_literal (error, G_IO_ERROR, g_io_error_from_errno (saved_errno), message);
 }
 
 void

@@ -19,6 +19,20 @@ G_DECLARE_FINAL_TYPE (LoopSocketTransport, loop_socket_transport, LOOP, SOCKET_T
 
 typedef struct _LoopTransportFile LoopTransportFile;
 
+/*
+ * What is written while an event of reading is handled: the first piece goes at once, and what follows is gathered, to
+ * go with one system call when the event has been handled. Where that was so the last time, nothing goes before.
+ */
+enum
+{
+  LOOP_GATHER_NOTHING, /* no such event is being handled, or the descriptor takes no more */
+  LOOP_GATHER_NEXT,
+  LOOP_GATHER_ALL,
+};
+
+/* So much is enough for a system call of its own. */
+#define LOOP_GATHER_SIZE (32 * 1024)
+
 /* Why nothing is read at the moment. */
 enum
 {
@@ -66,6 +80,8 @@ struct _LoopSocketTransport
   guint8 is_unwritable;  /* closing, after write_eof(), after a failed write, or while there is a sender */
   guint8 is_read_paused; /* LOOP_READ_PAUSED_BY_… */
   guint8 is_closing;
+  guint8 gathering; /* LOOP_GATHER_… */
+  guint8 n_written; /* pieces while it handles an event, two standing for all numbers above */
 
   /* These, as the two above, an inspector shows: loop_socket_transport_set_shown(). */
   guint8 is_connected; /* connection_made was called */
@@ -126,6 +142,10 @@ G_GNUC_INTERNAL
 void loop_socket_transport_wrote (LoopSocketTransport *self);
 G_GNUC_INTERNAL
 extern const LoopWatchClass loop_socket_transport_watch_class;
+G_GNUC_INTERNAL
+void loop_socket_transport_begin_gathering (LoopSocketTransport *self);
+G_GNUC_INTERNAL
+void loop_socket_transport_end_gathering (LoopSocketTransport *self);
 G_GNUC_INTERNAL
 void loop_socket_transport_send_bytes (LoopSocketTransport *self, GBytes **bytes, gsize n_bytes);
 G_GNUC_INTERNAL

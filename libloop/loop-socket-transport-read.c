@@ -202,11 +202,17 @@ loop_socket_transport_readable (LoopWatch *watch)
   LoopSocketTransport *self = loop_socket_transport_from_watch (watch);
 
   if (G_UNLIKELY (self->is_read_finished))
-    self->file->hung_up (self);
-  else if (G_UNLIKELY (self->buffered_iface != NULL))
+    {
+      self->file->hung_up (self);
+      return;
+    }
+
+  loop_socket_transport_begin_gathering (self);
+  if (G_UNLIKELY (self->buffered_iface != NULL))
     read_into_protocol (self, FALSE, LOOP_SOCKET_TRANSPORT_MAX_CALLS);
   else
     read_some (self, FALSE, LOOP_SOCKET_TRANSPORT_MAX_CALLS);
+  loop_socket_transport_end_gathering (self);
 }
 
 /* @reasons: LOOP_READ_PAUSED_BY_… */

@@ -118,10 +118,10 @@ loop_socket_transport_wrote (LoopSocketTransport *self)
     finish_writing (self);
 }
 
-void
-loop_socket_transport_writable (LoopWatch *watch)
+/* Returns: %FALSE if the connection has failed */
+static gboolean
+send_buffered (LoopSocketTransport *self)
 {
-  LoopSocketTransport *self = loop_socket_transport_from_watch (watch);
   struct iovec iov[LOOP_WRITE_BUFFER_MAX_IOV];
 
   for (int i = 0; i < LOOP_SOCKET_TRANSPORT_MAX_CALLS && self->buffer.size > 0; i++)
@@ -131,7 +131,7 @@ loop_socket_transport_writable (LoopWatch *watch)
       gssize n = send_iov_now (self, iov, n_iov);
 
       if (n < 0)
-        return;
+        return FALSE;
 
       for (guint j = 0; j < n_iov; j++)
         wanted += iov[j].iov_len;
@@ -141,7 +141,16 @@ loop_socket_transport_writable (LoopWatch *watch)
         break;
     }
 
-  loop_socket_transport_wrote (self);
+  return TRUE;
+}
+
+void
+loop_socket_transport_writable (LoopWatch *watch)
+{
+  LoopSocketTransport *self = loop_socket_transport_from_watch (watch);
+
+  if (send_buffered (self))
+    loop_socket_transport_wrote (self);
 }
 
 /* Does what a sender has kept waiting. */
@@ -175,10 +184,51 @@ loop_socket_transport_refuse_write (LoopSocketTransport *self)
     }
 }
 
+/* Before something is written. Returns: whether it may go at once */
+static inline gboolean
+may_send_now (LoopSocketTransport *self)
+{
+  guint8 gathering = self->gathering;
+
+  if (G_UNLIKELY (gathering != LOOP_GATHER_NOTHING))
+    {
+      self->gathering = LOOP_GATHER_ALL;
+      self->n_written = self->n_written == 0 ? 1 : 2;
+    }
+
+  return self->buffer.size == 0 && gathering != LOOP_GATHER_ALL;
+}
+
+/* Before an event of reading is handled. A main loop in there may handle others: then there is no gathering any more. */
+void
+loop_socket_transport_begin_gathering (LoopSocketTransport *self)
+{
+  self->gathering = self->n_written > 1 ? LOOP_GATHER_ALL : LOOP_GATHER_NEXT;
+  self->n_written = 0;
+}
+
+void
+loop_socket_transport_end_gathering (LoopSocketTransport *self)
+{
+  gboolean is_gathered = self->gathering == LOOP_GATHER_ALL && (self->watch.wanted & LOOP_INTEREST_WRITE) != 0;
+
+  self->gathering = LOOP_GATHER_NOTHING;
+  if (is_gathered)
+    loop_socket_transport_writable (&self->watch);
+}
+
 /* Something was buffered. */
 void
 loop_socket_transport_expect_writable (LoopSocketTransport *self)
 {
+  if (self->gathering == LOOP_GATHER_ALL && self->buffer.size > MIN (LOOP_GATHER_SIZE, self->high_water))
+    {
+      if (!send_buffered (self))
+        return;
+      if (self->buffer.size > 0)
+        self->gathering = LOOP_GATHER_NOTHING;
+    }
+
   loop_socket_transport_set_interest (self, self->watch.wanted | LOOP_INTEREST_WRITE);
   maybe_pause_protocol (self);
 }
@@ -195,7 +245,7 @@ loop_socket_transport_write (LoopTransport *transport, const guint8 *data, gsize
       return;
     }
 
-  if (self->buffer.size == 0)
+  if (may_send_now (self))
     {
       n = send_now (self, data, length);
       if (G_LIKELY ((gsize) n == length))
@@ -232,7 +282,7 @@ loop_socket_transport_send_bytes (LoopSocketTransport *self, GBytes **bytes, gsi
 {
   gsize written = 0;
 
-  if (self->buffer.size == 0)
+  if (may_send_now (self))
     {
       gssize n = write_bytes_now (self, bytes, n_bytes);
 

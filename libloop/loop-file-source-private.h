@@ -71,6 +71,10 @@ gboolean loop_file_source_begin_reading (LoopFileSource *self, GError **error);
 G_GNUC_INTERNAL
 LoopFileProgress loop_file_source_read (LoopFileSource *self, GBytes **block, GError **error);
 G_GNUC_INTERNAL
+void loop_file_source_fulfil (LoopFileSource *self, LoopFuture *future);
+G_GNUC_INTERNAL
+GError *loop_file_source_make_not_available (LoopFileSource *self);
+G_GNUC_INTERNAL
 void loop_file_source_count (LoopFileSource *self, gssize n);
 
 /* Between loop-file-source.c and loop-file-source-read.c. */

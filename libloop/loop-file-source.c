@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "loop-file-source-private.h"
+#include "loop-future-private.h"
 #include "loop-sigpipe-private.h"
 
 #include <errno.h>
@@ -132,6 +133,25 @@ loop_file_source_count (LoopFileSource *self, gssize n)
 {
   self->n_sent += n;
   self->remaining -= n;
+}
+
+/* With the number of bytes that were sent. */
+void
+loop_file_source_fulfil (LoopFileSource *self, LoopFuture *future)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, G_TYPE_INT64);
+  g_value_set_int64 (&value, self->n_sent);
+  loop_future_fulfil_value (future, &value);
+}
+
+GError *
+loop_file_source_make_not_available (LoopFileSource *self)
+{
+  return g_error_new (LOOP_ERROR, LOOP_ERROR_SENDFILE_NOT_AVAILABLE,
+                      "The sendfile system call is not available for a stream of type %s and this connection",
+                      G_OBJECT_TYPE_NAME (self->stream));
 }
 
 /* --- Waiting ---------------------------------------------------------------------------------- */

@@ -49,11 +49,7 @@ let_go (LoopSendfile *self, gboolean is_lost)
 static void
 succeed (LoopSendfile *self)
 {
-  g_auto (GValue) value = G_VALUE_INIT;
-
-  g_value_init (&value, G_TYPE_INT64);
-  g_value_set_int64 (&value, self->source.n_sent);
-  loop_future_fulfil_value (&self->parent_instance, &value);
+  loop_file_source_fulfil (&self->source, &self->parent_instance);
   let_go (self, FALSE);
 }
 
@@ -103,13 +99,6 @@ sendfile_lost (LoopTransportSender *sender, const GError *error, gsize n_unsent)
 
 /* --- Sending ---------------------------------------------------------------------------------- */
 
-static GError *
-make_not_available (const char *why)
-{
-  return g_error_new (LOOP_ERROR, LOOP_ERROR_SENDFILE_NOT_AVAILABLE, "The sendfile system call is not available: %s",
-                      why);
-}
-
 static void
 begin_reading (LoopSendfile *self)
 {
@@ -141,7 +130,7 @@ send_natively (LoopSendfile *self)
       if (self->may_fall_back)
         begin_reading (self);
       else
-        fail (self, make_not_available ("the kernel refuses it for these files"));
+        fail (self, loop_file_source_make_not_available (&self->source));
       break;
     case LOOP_FILE_SOURCE_FAILED:
       fail (self, error);
@@ -294,9 +283,7 @@ set_up (LoopSendfile *self, LoopTransport *transport, gboolean fallback, GError 
 
   if (is_reading && !fallback)
     {
-      g_propagate_error (error, make_not_available (self->source.kind == LOOP_FILE_STREAM
-                                                        ? "the stream has no file descriptor of a file or pipe"
-                                                        : "the transport is not a plain socket"));
+      g_propagate_error (error, loop_file_source_make_not_available (&self->source));
       return FALSE;
     }
 

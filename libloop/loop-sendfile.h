@@ -13,5 +13,12 @@ LoopFuture *loop_event_loop_sendfile (LoopEventLoop *self,
                                       gint64 offset,
                                       gint64 count,
                                       gboolean fallback);
+LOOP_AVAILABLE_IN_1_0
+LoopFuture *loop_event_loop_sock_sendfile (LoopEventLoop *self,
+                                           GSocket *socket,
+                                           GInputStream *file,
+                                           gint64 offset,
+                                           gint64 count,
+                                           gboolean fallback);
 
 G_END_DECLS

@@ -42,7 +42,7 @@ ROOMS = [
         io-channel io-wait io-input-stream io-output-stream io-stream
         connect-accepted create-unix-server connecting unix-connector listen-fds
         io-stream-transport io-stream-transport-write connect-io-stream
-        file-source file-source-read
+        file-source file-source-read sock-sendfile
         event-loop-server event-loop-connection event-loop-sock event-loop-datagram
         sock-accept sock-connect sock-receive sock-send sock-wait address-info
     """),

@@ -8,7 +8,7 @@ import Loop from 'gi://Loop?version=1.0';
 
 import { assert, assertEqual, covers, done, test } from './tap.js';
 
-covers ('EventLoop.sendfile');
+covers ('EventLoop.sendfile', 'EventLoop.sock_sendfile');
 
 const Peer = GObject.registerClass ({ Implements: [Loop.Protocol] }, class Peer extends GObject.Object {
   constructor (loop)
@@ -51,6 +51,22 @@ test ('files and streams', () => {
       error = e;
     }
   assert (error?.matches (Loop.Error, Loop.Error.SENDFILE_NOT_AVAILABLE));
+
+  const listener = Gio.Socket.new (Gio.SocketFamily.IPV4, Gio.SocketType.STREAM, Gio.SocketProtocol.DEFAULT);
+  const socket = Gio.Socket.new (Gio.SocketFamily.IPV4, Gio.SocketType.STREAM, Gio.SocketProtocol.DEFAULT);
+
+  listener.bind (Gio.InetSocketAddress.new_from_string ('127.0.0.1', 0), true);
+  listener.listen ();
+  socket.connect (listener.get_local_address (), null);
+  socket.set_blocking (false);
+  const other = listener.accept (null);
+
+  assertEqual (loop.run_until_complete (loop.sock_sendfile (socket, input, 7, null)), 3);
+  assertEqual (loop.run_until_complete (loop.sock_sendfile (socket, memory)), 6);
+  socket.close ();
+  assertEqual (new TextDecoder ().decode (other.receive_bytes (9, -1, null).toArray ()), '789abcdef');
+  other.close ();
+  listener.close ();
 
   transport.close ();
   loop.run_until_complete (peer.lost);

@@ -4,6 +4,7 @@
 import asyncio
 import io
 import os
+import socket
 import tempfile
 import unittest
 
@@ -101,6 +102,57 @@ class TestSendfile(unittest.TestCase):
             os.close(write)
 
         self.assertEqual(self.run_with(send), b"half way")
+
+    def check_sockets(self, left, right, wrap):
+        async def receive():
+            data = b""
+            while len(data) < len(self.DATA) - 5:
+                data += await self.loop.sock_recv(right, 1000000)
+            return data
+
+        async def run():
+            with tempfile.TemporaryFile() as file:
+                file.write(self.DATA)
+                receiving = self.loop.create_task(receive())
+                self.assertEqual(await self.loop.sock_sendfile(left, wrap(file), 5), len(self.DATA) - 5)
+                self.assertEqual(await receiving, self.DATA[5:])
+                with self.assertRaises(asyncio.SendfileNotAvailableError):
+                    stream = Gio.MemoryInputStream.new_from_bytes(GLib.Bytes(b"data"))
+                    await self.loop.sock_sendfile(left, stream, fallback=False)
+
+        self.loop.run_until_complete(run())
+
+    def test_sockets(self):
+        pair = socket.socketpair()
+        for sock in pair:
+            sock.setblocking(False)
+            self.addCleanup(sock.close)
+        self.check_sockets(*pair, lambda file: file)
+        self.assertEqual(pair[0].gettimeout(), 0)
+
+    def test_gio_sockets(self):
+        pair = [Gio.Socket.new_from_fd(sock.detach()) for sock in socket.socketpair()]
+        for sock in pair:
+            sock.set_blocking(False)
+            self.addCleanup(sock.close)
+        self.check_sockets(*pair, lambda file: Gio.MemoryInputStream.new_from_bytes(GLib.Bytes(self.DATA)))
+
+    def test_blocking_socket(self):
+        left, right = socket.socketpair()
+
+        async def run():
+            with tempfile.TemporaryFile() as file:
+                file.write(b"data")
+                self.assertEqual(await self.loop.sock_sendfile(left, file), 4)
+            datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            with datagrams, tempfile.TemporaryFile() as file, self.assertRaises(ValueError):
+                await self.loop.sock_sendfile(datagrams, file)
+
+        with left, right:
+            self.loop.run_until_complete(run())
+            # It was made for a moment what it is again.
+            self.assertTrue(os.get_blocking(left.fileno()))
+            self.assertEqual(right.recv(10), b"data")
 
     def test_misuse(self):
         async def send(transport):

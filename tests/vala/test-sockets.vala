@@ -31,6 +31,10 @@ void streams (Loop.EventLoop loop) throws Error {
 	assert (loop.run_until_complete (loop.sock_recv_into (client, buffer)).get_int64 () == 3);
 	assert (buffer[0] == 'l' && buffer[2] == 'o');
 
+	var memory = new MemoryInputStream.from_data ("0123456789".data);
+	assert (loop.run_until_complete (loop.sock_sendfile (connection, memory, 7, -1, true)).get_int64 () == 3);
+	assert (text_of (loop.run_until_complete (loop.sock_recv (client, 10))) == "789");
+
 	assert (loop.sock_check (client.fd));
 	loop.run_until_complete (loop.sock_wait (client.fd, IOCondition.OUT));
 }

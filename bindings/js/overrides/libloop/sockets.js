@@ -36,6 +36,11 @@ function extendSockets ()
       return native.sock_sendall.call (this, socket, toBytes (data));
     },
 
+    sock_sendfile (socket, file, offset = 0, count = -1, fallback = true)
+    {
+      return native.sock_sendfile.call (this, socket, file, offset, count ?? -1, fallback);
+    },
+
     sock_sendto (socket, data, address)
     {
       return native.sock_sendto.call (this, socket, toBytes (data), address);

@@ -26,7 +26,7 @@ from ._loop_calls import Call, WatchCall, get_name, report
 from ._loop_protocols import BufferedProtocol, DatagramProtocol, Protocol, SubprocessProtocol, change_protocol
 from ._loop_resolver import Resolver
 from ._loop_signals import guards_callbacks, handling_signals, leave_sigint_alone
-from ._loop_sockets import SocketOperations
+from ._loop_sockets import SocketOperations, to_stream
 from ._loop_subprocess import SubprocessResult, SubprocessTransport, to_arguments, to_options
 from ._loop_sync import get_running_loop
 from ._loop_unix import to_path
@@ -101,17 +101,6 @@ def _fileno(fd):
 def _to_gsocket(sock):
     """Takes a socket of Python's over, as asyncio does."""
     return sock if sock is None or isinstance(sock, Gio.Socket) else Gio.Socket.new_from_fd(sock.detach())
-
-
-def _to_stream(file):
-    """What a binary file of Python's reads; it is not closed with that."""
-    if isinstance(file, Gio.InputStream):
-        return file
-    if "b" not in getattr(file, "mode", "b"):
-        raise ValueError("file should be opened in binary mode")
-    stream = Gio.UnixInputStream.new(file.fileno(), False)
-    stream.file = file
-    return stream
 
 
 def _drop_defaults(options):
@@ -428,7 +417,7 @@ class EventLoop(Resolver, SocketOperations, Loop.EventLoop):
 
     def sendfile(self, transport, file, offset=0, count=None, *, fallback=True):
         """``file``: a Gio.InputStream, or a binary file with a descriptor, which stays its own."""
-        return super().sendfile(transport, _to_stream(file), offset, -1 if count is None else count, fallback)
+        return super().sendfile(transport, to_stream(file), offset, -1 if count is None else count, fallback)
 
     def subprocess_exec(self, protocol_factory, *args, **options):
         """A task that gives (transport, protocol). ``options``: those of subprocess.Popen."""

@@ -66,6 +66,17 @@ def _is_resolved(sock, address):
     return isinstance(address[1], int)
 
 
+def to_stream(file):
+    """What a binary file of Python's reads; it is not closed with that."""
+    if isinstance(file, Gio.InputStream):
+        return file
+    if "b" not in getattr(file, "mode", "b"):
+        raise ValueError("file should be opened in binary mode")
+    stream = Gio.UnixInputStream.new(file.fileno(), False)
+    stream.file = file
+    return stream
+
+
 class SocketOperations:
     """A part of the event loop."""
 
@@ -116,6 +127,24 @@ class SocketOperations:
             return len(data), address
         self._check_sock(sock)
         return await self._sock_try(sock, _IN, sock.recvfrom_into, buf, nbytes or len(view))
+
+    async def sock_sendfile(self, sock, file, offset=0, count=None, *, fallback=True):
+        """``file``: a Gio.InputStream, or a binary file with a descriptor, which stays its own."""
+        stream = to_stream(file)
+        if count is None:
+            count = -1
+        if isinstance(sock, Gio.Socket):
+            return await super().sock_sendfile(sock, stream, offset, count, fallback)
+        self._check_sock(sock)
+        was_blocking = os.get_blocking(sock.fileno())
+        twin = Gio.Socket.new_from_fd(os.dup(sock.fileno()))
+        twin.set_blocking(False)
+        try:
+            return await super().sock_sendfile(twin, stream, offset, count, fallback)
+        finally:
+            if was_blocking:
+                os.set_blocking(twin.get_fd(), True)
+            twin.close()
 
     async def sock_sendall(self, sock, data):
         if isinstance(sock, Gio.Socket):

@@ -90,6 +90,32 @@ bench_report_ops (const char *mode, uint64_t ops, uint64_t elapsed_ns)
           ops, (double) elapsed_ns / (double) ops, (double) elapsed_ns / 1e9, (double) bench_waited_ns () / 1e9);
 }
 
+void
+bench_begin (BenchTime *begin)
+{
+  struct rusage usage;
+
+  getrusage (RUSAGE_SELF, &usage);
+  begin->user = (uint64_t) usage.ru_utime.tv_sec * 1000000000 + (uint64_t) usage.ru_utime.tv_usec * 1000;
+  begin->cpu = begin->user + (uint64_t) usage.ru_stime.tv_sec * 1000000000 + (uint64_t) usage.ru_stime.tv_usec * 1000;
+  begin->waited = bench_waited_ns ();
+  begin->now = bench_now_ns ();
+}
+
+void
+bench_report_time (const char *mode, uint64_t ops, const BenchTime *begin)
+{
+  BenchTime end;
+  double elapsed = (double) (bench_now_ns () - begin->now);
+
+  bench_begin (&end);
+  printf ("{\"mode\": \"%s\", \"ops\": %" PRIu64 ", \"ns_per_op\": %.2f, \"rate\": %.2f, \"user_ns\": %.2f, "
+          "\"cpu_ns\": %.2f, \"wall_s\": %.6f, \"waited_s\": %.6f}\n",
+          mode, ops, elapsed / (double) ops, (double) ops * 1e9 / elapsed,
+          (double) (end.user - begin->user) / (double) ops, (double) (end.cpu - begin->cpu) / (double) ops,
+          elapsed / 1e9, (double) (end.waited - begin->waited) / 1e9);
+}
+
 /* The resident memory of the process. */
 uint64_t
 bench_resident_bytes (void)

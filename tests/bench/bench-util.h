@@ -21,6 +21,14 @@ typedef struct
   uint64_t state;
 } BenchRandom;
 
+typedef struct
+{
+  uint64_t now;
+  uint64_t user;
+  uint64_t cpu;
+  uint64_t waited;
+} BenchTime;
+
 #define BENCH_RANDOM_INIT                                                                                              \
   {                                                                                                                    \
     UINT64_C (0x9e3779b97f4a7c15)                                                                                      \
@@ -64,6 +72,9 @@ uint64_t bench_peak_resident_bytes (void);
 uint64_t bench_scaled (const char *scale, uint64_t count);
 void bench_report_ops (const char *mode, uint64_t ops, uint64_t elapsed_ns);
 void bench_report_lateness (const char *mode, int64_t *lateness_ns, unsigned int count);
+/* Begins a measured time, and says at its end what was done, with the processor time of the process itself. */
+void bench_begin (BenchTime *begin);
+void bench_report_time (const char *mode, uint64_t ops, const BenchTime *begin);
 void bench_report_memory (const char *mode, uint64_t ops, uint64_t elapsed_ns, uint64_t bytes);
 void bench_report_growth (const char *mode,
                           uint64_t ops,

@@ -51,6 +51,8 @@ PARKED = [("bytes_each", "bytes each", "{:,.0f}"), ("ns_per_op", "ns each", "{:.
           ("wall_s", "wall s", "{:.3f}")]
 GROWTH = [("ns_per_op", "ns each", "{:.1f}"), ("peak_mb", "peak MB", "{:.1f}"), ("after_mb", "MB after", "{:.1f}"),
           ("wall_s", "wall s", "{:.3f}")]
+TRANSFER = [("ns_per_op", "ns each", "{:,.0f}"), ("rate", "per s", "{:,.0f}"), ("user_ns", "user ns", "{:,.0f}"),
+            ("cpu_ns", "CPU ns", "{:,.0f}"), ("wall_s", "wall s", "{:.3f}")]
 LATENESS = [("p50_us", "p50 µs", "{:.0f}"), ("p99_us", "p99 µs", "{:.0f}"),
             ("max_us", "max µs", "{:.0f}"), ("early", "early", "{:.0f}")]
 ECHO = [("rate", "requests/s", "{:,.0f}"), ("user_us", "user µs", "{:.3f}"),
@@ -86,7 +88,9 @@ def tasks(mode, *peers):
 def echo_contenders(*names):
     programs = {"libloop": "echo-loop", "raw epoll": "echo-epoll", "libuv": "echo-uv",
                 "libevent": "echo-event", "GIO": "echo-gio"}
-    return [Contender(name, [programs[name]]) for name in names]
+    arguments = {"bufferevent": ["echo-event", "--bufferevent"], "asyncio": ["echo-asyncio.py"],
+                 "uvloop": ["echo-asyncio.py", "--uvloop"]}
+    return [Contender(name, arguments.get(name) or [programs[name]]) for name in names]
 
 
 def udp(size, trains=False):
@@ -114,6 +118,14 @@ def echo(connections, size):
         notes=["user µs: the server's time outside system calls, by the time stamp counter; "
                "(sampled): what getrusage says, which the kernel guesses at each tick"])
 
+
+def files(mode, *peers):
+    """Contenders that send files or start processes; peers: "bare", "uv", "gio", "asyncio"."""
+    return [Contender("libloop", [f"bench-{mode}-loop"])] + [
+        Contender(name, [f"bench-{mode}-{name}" + (".py" if name == "asyncio" else "")]) for name in peers]
+
+
+ALL_SERVERS = ["libloop", "raw epoll", "libuv", "libevent", "GIO", "asyncio", "uvloop"]
 
 BENCHMARKS = [
     Benchmark(
@@ -237,6 +249,35 @@ BENCHMARKS = [
     echo(connections, size) for size in (64, 1024) for connections in (1, 50, 500)
 ] + [
     udp(64), udp(1400), udp(64, trains=True), udp(1400, trains=True),
+    Benchmark(
+        "pipelined", "16 requests at a time, each answered by a write; 64 bytes, 50 connections", "echo",
+        echo_contenders("libloop", "raw epoll", "libuv", "libevent", "bufferevent", "GIO", "asyncio", "uvloop"),
+        [Check("rate", "share", 1.0, 2.0, peer="libuv"), Check("rate", "share", 1.0, peer="bufferevent"),
+         Check("user_us", "cost", 1.0, peer="bufferevent")],
+        ECHO, {"connections": 50, "size": 64, "depth": 16, "message": 64},
+        notes=["the servers but libloop, bufferevent and uvloop make a system call for each answer"]),
+    Benchmark(
+        "connections", "connections accepted, used for one echo of 64 bytes, and closed; 50 at a time", "echo",
+        echo_contenders(*ALL_SERVERS),
+        [Check("rate", "share", 0.97, peer="libuv"), Check("user_us", "cost", 1.5, 1.0, peer="libuv")],
+        ECHO, {"connections": 50, "size": 64, "reconnect": True}),
+    Benchmark(
+        "unix-echo", "echo over unix sockets, 64 bytes, 50 connections", "echo",
+        echo_contenders(*ALL_SERVERS),
+        [Check("rate", "share", 0.97, peer="raw epoll"), Check("user_us", "cost", 1.0, 0.8, peer="libuv")],
+        ECHO, {"connections": 50, "size": 64, "unix": True}),
+    Benchmark(
+        "sendfile", "a file of 1 GiB to a socket on the loopback interface; per MiB", "calls",
+        files("sendfile", "bare", "uv", "asyncio"),
+        [Check("ns_per_op", "faster", 0.97, 1.0, peer="bare"), Check("ns_per_op", "faster", 1.0, peer="uv"),
+         Check("ns_per_op", "faster", 1.0, peer="asyncio")], TRANSFER,
+        notes=["bare: a loop of sendfile() on a blocking socket; uv: uv_fs_sendfile(), and uv_poll_t when it is full",
+               "uvloop has no sendfile()"]),
+    Benchmark(
+        "spawn", "processes that end at once, one after another", "calls",
+        files("spawn", "uv", "gio", "asyncio"),
+        [Check("ns_per_op", "faster", 1.0, peer="uv"), Check("ns_per_op", "faster", 1.0, peer="gio")], TRANSFER,
+        notes=["true, with no pipes; gio: GSubprocess"]),
     Benchmark(
         "echo-instructions", "user instructions per echo, 64 bytes, 50 connections",
         "instructions", echo_contenders("libloop", "raw epoll", "libuv", "libevent", "GIO"),

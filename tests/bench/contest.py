@@ -85,20 +85,32 @@ def run_program(settings, argv):
 
 
 class Server:
-    """An echo server, which lives until its standard input is closed."""
+    """An echo server, which lives until its standard input is closed.
 
-    def __init__(self, settings, argv):
+    Its options: "message" is the size of what is answered by itself, however much comes at
+    once; "depth" how many of those the load sends at once; with "unix" it listens on a path;
+    with "reconnect" each request has a connection of its own.
+    """
+
+    def __init__(self, settings, argv, options=None):
+        options = options or {}
         self.settings = settings
         self.name = os.path.basename(argv[-1])
-        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        env=settings.env())
+        env = settings.env()
+        if "message" in options:
+            env["BENCH_MESSAGE"] = str(options["message"])
+        if options.get("unix"):
+            env["BENCH_UNIX"] = os.path.join(settings.runtime_dir.name, f"echo-{id(self):x}")
+        self.load_options = ["--depth", str(options.get("depth", 1))]
+        self.load_options += ["--reconnect"] if options.get("reconnect") else []
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
         self.control = self.process.stdin.fileno()
         try:
             ready = decode(self.process.stdout.readline(), self.name)
         except Failed:
             self.end()
             raise
-        self.port = ready["port"]
+        self.port = env.get("BENCH_UNIX") or ready["port"]
         self.inspector = ready["inspector"]
 
     def __enter__(self):
@@ -126,8 +138,8 @@ class Server:
         settings = self.settings
         for attempt in range(RETRIES):
             load = run_load(settings, self.port, connections, size, settings.seconds, "--warmup",
-                            str(settings.warmup), "--mark-fd", str(self.control), *options,
-                            pass_fds=[self.control], program=program)
+                            str(settings.warmup), "--mark-fd", str(self.control),
+                            *(options or self.load_options), pass_fds=[self.control], program=program)
             server = decode(self.process.stdout.readline(), self.name)
             waited = max(load["waited_s"], server["waited_s"])
             if not settings.is_disturbed(waited, load["seconds"], attempt):
@@ -221,7 +233,7 @@ def round_echo(settings, benchmark, contenders, number):
     slices = 1 if settings.quick else benchmark.options.get("slices", settings.slices)
     samples = {contender.name: [] for contender in contenders}
     with contextlib.ExitStack() as stack:
-        servers = {c.name: stack.enter_context(Server(settings, settings.argv(c)))
+        servers = {c.name: stack.enter_context(Server(settings, settings.argv(c), benchmark.options))
                    for c in contenders}
         for slice_number in range(slices):
             for contender in rotated(contenders, number + slice_number):

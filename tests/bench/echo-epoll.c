@@ -70,7 +70,7 @@ static void
 connection_echo (Connection *connection)
 {
   ssize_t n = recv (connection->fd, buffer, sizeof buffer, 0);
-  ssize_t sent;
+  ssize_t done = 0;
 
   if (n <= 0)
     {
@@ -80,17 +80,24 @@ connection_echo (Connection *connection)
     }
 
   echo_requests++;
-  sent = send (connection->fd, buffer, (size_t) n, MSG_NOSIGNAL);
-  if (sent == n)
-    return;
-  if (sent < 0 && errno != EAGAIN)
+  while (done < n)
     {
-      connection_close (connection);
-      return;
+      size_t length = echo_next ((size_t) (n - done));
+      ssize_t sent = send (connection->fd, buffer + done, length, MSG_NOSIGNAL);
+
+      if (sent < 0 && errno != EAGAIN)
+        {
+          connection_close (connection);
+          return;
+        }
+      if (sent > 0)
+        done += sent;
+      if (sent != (ssize_t) length)
+        {
+          connection_keep (connection, buffer + done, (size_t) (n - done));
+          return;
+        }
     }
-  if (sent < 0)
-    sent = 0;
-  connection_keep (connection, buffer + sent, (size_t) (n - sent));
 }
 
 static void

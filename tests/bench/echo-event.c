@@ -82,7 +82,7 @@ on_readable (evutil_socket_t fd, short what, void *data)
 {
   Connection *connection = data;
   ssize_t n = recv (fd, buffer, sizeof buffer, 0);
-  ssize_t sent;
+  ssize_t done = 0;
 
   (void) what;
   if (n <= 0)
@@ -93,25 +93,36 @@ on_readable (evutil_socket_t fd, short what, void *data)
     }
 
   echo_requests++;
-  sent = send (fd, buffer, (size_t) n, MSG_NOSIGNAL);
-  if (sent == n)
-    return;
-  if (sent < 0 && errno != EAGAIN)
+  while (done < n)
     {
-      connection_close (connection);
-      return;
+      size_t length = echo_next ((size_t) (n - done));
+      ssize_t sent = send (fd, buffer + done, length, MSG_NOSIGNAL);
+
+      if (sent < 0 && errno != EAGAIN)
+        {
+          connection_close (connection);
+          return;
+        }
+      if (sent > 0)
+        done += sent;
+      if (sent != (ssize_t) length)
+        {
+          connection_keep (connection, buffer + done, (size_t) (n - done));
+          return;
+        }
     }
-  if (sent < 0)
-    sent = 0;
-  connection_keep (connection, buffer + sent, (size_t) (n - sent));
 }
 
 static void
 on_buffered (struct bufferevent *event, void *data)
 {
+  struct evbuffer *input = bufferevent_get_input (event);
+  size_t left;
+
   (void) data;
   echo_requests++;
-  bufferevent_write_buffer (event, bufferevent_get_input (event));
+  while ((left = evbuffer_get_length (input)) > 0)
+    evbuffer_remove_buffer (input, bufferevent_get_output (event), echo_next (left));
 }
 
 static void

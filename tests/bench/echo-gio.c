@@ -75,7 +75,7 @@ on_readable (GSocket *socket, GIOCondition condition, gpointer user_data)
   Connection *connection = user_data;
   g_autoptr (GError) error = NULL;
   gssize n = g_socket_receive (socket, buffer, sizeof buffer, NULL, &error);
-  gssize sent;
+  gssize done = 0;
 
   (void) condition;
   if (n <= 0)
@@ -87,20 +87,27 @@ on_readable (GSocket *socket, GIOCondition condition, gpointer user_data)
     }
 
   echo_requests++;
-  sent = g_socket_send (socket, buffer, (gsize) n, NULL, &error);
-  if (sent == n)
-    return G_SOURCE_CONTINUE;
-  if (sent < 0 && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+  while (done < n)
     {
-      connection_free (connection);
-      return G_SOURCE_REMOVE;
-    }
+      gsize length = echo_next ((gsize) (n - done));
+      gssize sent = g_socket_send (socket, buffer + done, length, NULL, &error);
 
-  if (sent < 0)
-    sent = 0;
+      if (sent < 0 && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
+        {
+          connection_free (connection);
+          return G_SOURCE_REMOVE;
+        }
+      if (sent > 0)
+        done += sent;
+      if (sent != (gssize) length)
+        break;
+    }
+  if (done == n)
+    return G_SOURCE_CONTINUE;
+
   if (connection->pending == NULL)
     connection->pending = g_byte_array_new ();
-  g_byte_array_append (connection->pending, (guint8 *) buffer + sent, (guint) (n - sent));
+  g_byte_array_append (connection->pending, (guint8 *) buffer + done, (guint) (n - done));
   watch (socket, G_IO_OUT, on_writable, connection);
   return G_SOURCE_REMOVE;
 }

@@ -22,7 +22,11 @@ static void
 on_data_received (LoopTransport *transport, const guint8 *data, gsize length, gpointer user_data)
 {
   echo_requests++;
-  loop_transport_write (transport, data, length);
+  for (gsize done = 0, next; done < length; done += next)
+    {
+      next = echo_next (length - done);
+      loop_transport_write (transport, data + done, next);
+    }
 }
 
 static const LoopProtocolVTable vtable = {
@@ -96,6 +100,8 @@ main (int argc, char **argv)
   loop_server_options_set_backlog (server_options, 4096);
   if (argc > 1 && strcmp (argv[1], "--streams") == 0)
     future = loop_start_fiber_server (loop, echo_stream, NULL, NULL, hosts, 0, -1, server_options);
+  else if (echo_unix_path != NULL)
+    future = loop_event_loop_create_unix_server (loop, echo_unix_path, server_options, make_protocol, NULL, NULL);
   else
     future = loop_event_loop_create_server (loop, hosts, 0, server_options, make_protocol, NULL, NULL);
   if (!loop_event_loop_run_until_complete (loop, future, &value, &error))
@@ -103,7 +109,7 @@ main (int argc, char **argv)
       fprintf (stderr, "echo-loop: %s\n", error->message);
       return 1;
     }
-  echo_ready (server_port (g_value_get_object (&value)),
+  echo_ready (echo_unix_path != NULL ? 0 : server_port (g_value_get_object (&value)),
               inspector != NULL ? loop_inspector_get_path (inspector) : NULL);
 
   loop_event_loop_add_reader (loop, STDIN_FILENO, on_control, NULL, NULL);

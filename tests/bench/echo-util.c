@@ -12,9 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "bench-util.h"
@@ -30,6 +32,8 @@ typedef struct
 } Snapshot;
 
 uint64_t echo_requests;
+size_t echo_message_size;
+const char *echo_unix_path;
 
 static const char *server_name;
 static Snapshot begin;
@@ -79,11 +83,31 @@ echo_init (const char *name)
     }
 
   server_name = name;
+  echo_unix_path = getenv ("BENCH_UNIX");
+  if (getenv ("BENCH_MESSAGE") != NULL)
+    echo_message_size = (size_t) atoi (getenv ("BENCH_MESSAGE"));
   bench_init (300);
   bench_pin (BENCH_ROLE_MEASURED);
   fcntl (STDIN_FILENO, F_SETFL, O_NONBLOCK);
   syscall_clock_init ();
   take_snapshot (&begin);
+}
+
+static int
+listen_on_path (void)
+{
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+  strncpy (address.sun_path, echo_unix_path, sizeof address.sun_path - 1);
+  unlink (address.sun_path);
+  if (fd < 0 || bind (fd, (struct sockaddr *) &address, sizeof address) != 0 || listen (fd, 4096) != 0)
+    {
+      perror ("listen");
+      exit (1);
+    }
+  echo_ready (0, NULL);
+  return fd;
 }
 
 /* A listening socket for those that do not make their own. */
@@ -92,8 +116,12 @@ echo_listen (void)
 {
   struct sockaddr_in address = { .sin_family = AF_INET };
   socklen_t length = sizeof address;
-  int fd = socket (AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int fd;
 
+  if (echo_unix_path != NULL)
+    return listen_on_path ();
+
+  fd = socket (AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   address.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
   if (fd < 0 || bind (fd, (struct sockaddr *) &address, sizeof address) != 0 || listen (fd, 4096) != 0 ||
       getsockname (fd, (struct sockaddr *) &address, &length) != 0)

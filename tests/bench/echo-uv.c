@@ -49,9 +49,9 @@ on_rest_written (uv_write_t *request, int status)
 static void
 on_read (uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
+  ssize_t done = 0;
   uv_buf_t out;
   Rest *rest;
-  int sent;
 
   if (n < 0)
     {
@@ -62,38 +62,62 @@ on_read (uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     return;
 
   echo_requests++;
-  out = uv_buf_init (buf->base, (unsigned int) n);
-  sent = uv_try_write (stream, &out, 1);
-  if (sent == n)
-    return;
-  if (sent < 0)
+  while (done < n)
     {
-      if (sent != UV_EAGAIN)
+      size_t length = echo_next ((size_t) (n - done));
+      int sent;
+
+      out = uv_buf_init (buf->base + done, (unsigned int) length);
+      sent = uv_try_write (stream, &out, 1);
+      if (sent < 0 && sent != UV_EAGAIN)
         {
           uv_close ((uv_handle_t *) stream, on_closed);
           return;
         }
-      sent = 0;
+      if (sent > 0)
+        done += sent;
+      if (sent != (int) length)
+        break;
     }
-  rest = malloc (sizeof *rest + (size_t) (n - sent));
-  memcpy (rest->data, buf->base + sent, (size_t) (n - sent));
-  out = uv_buf_init (rest->data, (unsigned int) (n - sent));
+  if (done == n)
+    return;
+
+  rest = malloc (sizeof *rest + (size_t) (n - done));
+  memcpy (rest->data, buf->base + done, (size_t) (n - done));
+  out = uv_buf_init (rest->data, (unsigned int) (n - done));
   uv_write (&rest->request, stream, &out, 1, on_rest_written);
+}
+
+static uv_stream_t *
+make_stream (void)
+{
+  union uv_any_handle *handle;
+
+  if (echo_unix_path != NULL)
+    {
+      handle = malloc (sizeof (uv_pipe_t));
+      uv_pipe_init (&loop, &handle->pipe, 0);
+    }
+  else
+    {
+      handle = malloc (sizeof (uv_tcp_t));
+      uv_tcp_init (&loop, &handle->tcp);
+    }
+  return &handle->stream;
 }
 
 static void
 on_connection (uv_stream_t *listener, int status)
 {
-  uv_tcp_t *tcp;
+  uv_stream_t *stream;
 
   if (status < 0)
     return;
-  tcp = malloc (sizeof *tcp);
-  uv_tcp_init (&loop, tcp);
-  if (uv_accept (listener, (uv_stream_t *) tcp) == 0)
-    uv_read_start ((uv_stream_t *) tcp, on_alloc, on_read);
+  stream = make_stream ();
+  if (uv_accept (listener, stream) == 0)
+    uv_read_start (stream, on_alloc, on_read);
   else
-    uv_close ((uv_handle_t *) tcp, on_closed);
+    uv_close ((uv_handle_t *) stream, on_closed);
 }
 
 static void
@@ -109,14 +133,17 @@ on_control (uv_poll_t *handle, int status, int events)
 int
 main (void)
 {
-  uv_tcp_t listener;
+  uv_stream_t *listener;
   uv_poll_t control;
 
   echo_init ("uv");
   uv_loop_init (&loop);
-  uv_tcp_init (&loop, &listener);
-  uv_tcp_open (&listener, echo_listen ());
-  uv_listen ((uv_stream_t *) &listener, 4096, on_connection);
+  listener = make_stream ();
+  if (echo_unix_path != NULL)
+    uv_pipe_open ((uv_pipe_t *) listener, echo_listen ());
+  else
+    uv_tcp_open ((uv_tcp_t *) listener, echo_listen ());
+  uv_listen (listener, 4096, on_connection);
   uv_poll_init (&loop, &control, STDIN_FILENO);
   uv_poll_start (&control, UV_READABLE, on_control);
   uv_run (&loop, UV_RUN_DEFAULT);

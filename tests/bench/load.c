@@ -3,7 +3,7 @@
 /* A load generator for the echo servers
  *
  * load PORT CONNS SIZE SECONDS [IDLE] plays ping-pong with CONNS connections
- * on 127.0.0.1, each sending SIZE bytes when the answer to the last is
+ * on 127.0.0.1, or on a socket if PORT is a path, each sending SIZE bytes when the answer to the last is
  * complete, and verifies every byte.  Before that, IDLE connections are
  * opened, each of which sends one message, gets its answer, and then says
  * nothing more.
@@ -12,6 +12,8 @@
  *   --requests N   end after N requests instead of SECONDS
  *   --mark-fd FD   write 'b' and 'e' there, at the begin and the end
  *   --pid PID      report the resident memory of that process
+ *   --depth N      send N messages at once, and count each
+ *   --reconnect    close the connection after each answer, and make another
  *   --hold         measure nothing: keep the idle connections open until the
  *                  end of standard input
  */
@@ -30,6 +32,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "bench-util.h"
@@ -55,10 +58,17 @@ typedef struct
 static char pattern[PERIOD + MAX_SIZE];
 static char inbox[MAX_SIZE];
 static uint64_t histogram[N_BUCKETS];
-static struct sockaddr_in server = { .sin_family = AF_INET };
+static union
+{
+  struct sockaddr any;
+  struct sockaddr_in in;
+  struct sockaddr_un un;
+} server;
 static Connection *connections;
 static unsigned int n_connections;
 static size_t size;
+static unsigned int depth = 1;
+static bool reconnect;
 static int epoll_fd;
 
 static unsigned int outstanding;
@@ -113,18 +123,34 @@ message_of (const Connection *connection)
 static int
 open_connection (void)
 {
-  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int fd = socket (server.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   struct linger linger = { .l_onoff = 1, .l_linger = 0 };
   int one = 1;
 
   if (fd < 0)
     fail ("socket");
-  if (connect (fd, (struct sockaddr *) &server, sizeof server) != 0)
+  if (connect (fd, &server.any, server.any.sa_family == AF_UNIX ? sizeof server.un : sizeof server.in) != 0)
     fail ("connect");
+  if (server.any.sa_family == AF_UNIX)
+    return fd;
   setsockopt (fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   /* Reset at close: no port is left in TIME_WAIT for the next run. */
   setsockopt (fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
   return fd;
+}
+
+static void
+connection_open (Connection *connection)
+{
+  struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.ptr = connection };
+
+  connection->fd = open_connection ();
+  fcntl (connection->fd, F_SETFL, O_NONBLOCK);
+  /* Only messages that may not fit need to know when there is room. */
+  if (size > 16384)
+    event.events |= EPOLLOUT;
+  if (epoll_ctl (epoll_fd, EPOLL_CTL_ADD, connection->fd, &event) != 0)
+    fail ("epoll_ctl");
 }
 
 static void
@@ -173,10 +199,15 @@ connection_receive (Connection *connection)
   outstanding--;
   if (recording)
     {
-      requests++;
-      histogram[bucket_of (now - connection->sent_at)]++;
-      if (requests == request_limit)
+      requests += depth;
+      histogram[bucket_of (now - connection->sent_at)] += depth;
+      if (request_limit > 0 && requests >= request_limit)
         playing = false;
+    }
+  if (reconnect)
+    {
+      close (connection->fd);
+      connection_open (connection);
     }
   if (playing)
     connection_start (connection, now);
@@ -253,17 +284,8 @@ open_active (void)
   connections = calloc (n_connections, sizeof *connections);
   for (i = 0; i < n_connections; i++)
     {
-      struct epoll_event event = { .events = EPOLLIN | EPOLLET };
-
-      connections[i].fd = open_connection ();
       connections[i].phase = (i * 7) % PERIOD;
-      fcntl (connections[i].fd, F_SETFL, O_NONBLOCK);
-      /* Only messages that may not fit need to know when there is room. */
-      if (size > 16384)
-        event.events |= EPOLLOUT;
-      event.data.ptr = &connections[i];
-      if (epoll_ctl (epoll_fd, EPOLL_CTL_ADD, connections[i].fd, &event) != 0)
-        fail ("epoll_ctl");
+      connection_open (&connections[i]);
     }
 }
 
@@ -339,6 +361,20 @@ hold_idle (long resident_before, long resident_after)
 }
 
 static void
+set_server (const char *text)
+{
+  if (text[0] == '/')
+    {
+      server.un.sun_family = AF_UNIX;
+      strncpy (server.un.sun_path, text, sizeof server.un.sun_path - 1);
+      return;
+    }
+  server.in.sin_family = AF_INET;
+  server.in.sin_port = htons ((uint16_t) atoi (text));
+  server.in.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
+}
+
+static void
 fill_pattern (void)
 {
   BenchRandom rng = BENCH_RANDOM_INIT;
@@ -354,7 +390,8 @@ main (int argc, char **argv)
   static const struct option options[] = {
     { "warmup", required_argument, NULL, 'w' },  { "requests", required_argument, NULL, 'r' },
     { "mark-fd", required_argument, NULL, 'm' }, { "pid", required_argument, NULL, 'p' },
-    { "hold", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
+    { "hold", no_argument, NULL, 'h' },          { "depth", required_argument, NULL, 'd' },
+    { "reconnect", no_argument, NULL, 'c' },     { NULL, 0, NULL, 0 },
   };
   double warmup = 0.3;
   double duration;
@@ -377,21 +414,24 @@ main (int argc, char **argv)
       pid = optarg;
     else if (c == 'h')
       hold = true;
+    else if (c == 'd')
+      depth = (unsigned int) atoi (optarg);
+    else if (c == 'c')
+      reconnect = true;
     else
       return 2;
 
   argv += optind;
   argc -= optind;
-  if (argc < 4 || atoi (argv[1]) < 1 || atoi (argv[2]) < 1 || atoi (argv[2]) > MAX_SIZE)
+  if (argc < 4 || depth < 1 || atoi (argv[1]) < 1 || atoi (argv[2]) < 1 || (size_t) atoi (argv[2]) > MAX_SIZE / depth)
     {
       fprintf (stderr, "usage: load [--warmup S] [--requests N] [--mark-fd FD]"
-                       " [--pid PID] PORT CONNS SIZE SECONDS [IDLE]\n");
+                       " [--pid PID] [--depth N] [--reconnect] PORT CONNS SIZE SECONDS [IDLE]\n");
       return 2;
     }
-  server.sin_port = htons ((uint16_t) atoi (argv[0]));
-  server.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
+  set_server (argv[0]);
   n_connections = (unsigned int) atoi (argv[1]);
-  size = (size_t) atoi (argv[2]);
+  size = (size_t) atoi (argv[2]) * depth;
   duration = atof (argv[3]);
   n_idle = argc > 4 ? (unsigned int) atoi (argv[4]) : 0;
 

@@ -1,0 +1,53 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Processes of asyncio, one after another."""
+
+import asyncio
+import json
+import os
+import resource
+import sys
+import time
+
+
+def waited():
+    with open("/proc/thread-self/schedstat", encoding="ascii") as file:
+        return int(file.read().split()[1]) / 1e9
+
+
+class Protocol(asyncio.SubprocessProtocol):
+    def __init__(self):
+        self.lost = asyncio.get_running_loop().create_future()
+
+    def connection_lost(self, exc):
+        self.lost.set_result(None)
+
+
+async def spawn(count):
+    loop = asyncio.get_running_loop()
+    for _ in range(count):
+        _, protocol = await loop.subprocess_exec(Protocol, "/bin/true", stdin=None, stdout=None, stderr=None)
+        await protocol.lost
+
+
+def main():
+    count = max(int(1000 * float(sys.argv[1] if len(sys.argv) > 1 else 1)), 100)
+    cpus = os.environ.get("BENCH_CPUS")
+    if cpus:
+        os.sched_setaffinity(0, {int(cpus.split(",")[0])})
+    # The default of later versions, where it is possible.
+    asyncio.get_event_loop_policy().set_child_watcher(asyncio.PidfdChildWatcher())
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    waited_before = waited()
+    started = time.monotonic()
+    asyncio.run(spawn(count))
+    elapsed = time.monotonic() - started
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    user = after.ru_utime - before.ru_utime
+    print(json.dumps({"mode": "spawn", "ops": count, "ns_per_op": elapsed / count * 1e9, "rate": count / elapsed,
+                      "user_ns": user / count * 1e9,
+                      "cpu_ns": (user + after.ru_stime - before.ru_stime) / count * 1e9, "wall_s": elapsed,
+                      "waited_s": waited() - waited_before}))
+
+
+main()

@@ -167,6 +167,33 @@ loop_open_connection (LoopEventLoop *loop, const char *host, guint16 port, gssiz
                                                                 g_object_ref (self->protocol), g_object_unref));
 }
 
+/**
+ * loop_open_unix_connection:
+ * @loop: an event loop
+ * @path: (nullable) (type filename): the path of a unix socket, or `@` and a name in the abstract namespace; %NULL if the
+ *   options have a socket
+ * @limit: the limit of the reader in bytes; 0 or -1 for the default, 64 KiB
+ * @options: (nullable): options
+ *
+ * As [func@open_connection], with a unix socket: see [method@EventLoop.create_unix_connection].
+ *
+ * Returns: (transfer full): a future for a [struct@StreamResult]; it fails as that of
+ *   [method@EventLoop.create_unix_connection]
+ */
+LoopFuture *
+loop_open_unix_connection (LoopEventLoop *loop, const char *path, gssize limit, LoopConnectionOptions *options)
+{
+  LoopStreamOpening *self;
+
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (loop), NULL);
+  g_return_val_if_fail (options == NULL || LOOP_IS_CONNECTION_OPTIONS (options), NULL);
+
+  self = opening_new (loop, "open_unix_connection", limit);
+
+  return opening_wait (self, loop_event_loop_create_unix_connection (loop, path, options, give_protocol,
+                                                                     g_object_ref (self->protocol), g_object_unref));
+}
+
 /* --- Servers ------------------------------------------------------------------------------------ */
 
 /* What a server does with its clients. Its factory has a reference, and each of its protocols. */
@@ -274,13 +301,21 @@ make_protocol (gpointer user_data)
   return G_OBJECT (loop_stream_reader_protocol_new (reader, serve, g_atomic_rc_box_acquire (self), service_unref));
 }
 
+/* One of the functions is %NULL. */
 static Service *
-service_new (LoopEventLoop *loop, gssize limit, gpointer user_data, GDestroyNotify notify)
+service_new (LoopEventLoop *loop,
+             gssize limit,
+             LoopStreamClientFunc client_func,
+             LoopStreamFiberFunc fiber_func,
+             gpointer user_data,
+             GDestroyNotify notify)
 {
   Service *self = g_atomic_rc_box_new0 (Service);
 
   self->loop = loop;
   self->limit = limit;
+  self->client_func = client_func;
+  self->fiber_func = fiber_func;
   self->user_data = user_data;
   self->notify = notify;
 
@@ -321,8 +356,7 @@ loop_start_server (LoopEventLoop *loop,
   g_return_val_if_fail (client_connected != NULL, NULL);
   g_return_val_if_fail (options == NULL || LOOP_IS_SERVER_OPTIONS (options), NULL);
 
-  service = service_new (loop, limit, user_data, notify);
-  service->client_func = client_connected;
+  service = service_new (loop, limit, client_connected, NULL, user_data, notify);
 
   return loop_event_loop_create_server (loop, hosts, port, options, make_protocol, service, service_unref);
 }
@@ -360,8 +394,79 @@ loop_start_fiber_server (LoopEventLoop *loop,
   g_return_val_if_fail (client_connected != NULL, NULL);
   g_return_val_if_fail (options == NULL || LOOP_IS_SERVER_OPTIONS (options), NULL);
 
-  service = service_new (loop, limit, user_data, notify);
-  service->fiber_func = client_connected;
+  service = service_new (loop, limit, NULL, client_connected, user_data, notify);
 
   return loop_event_loop_create_server (loop, hosts, port, options, make_protocol, service, service_unref);
+}
+
+/**
+ * loop_start_unix_server:
+ * @loop: an event loop
+ * @client_connected: (scope notified) (closure user_data) (destroy notify): is called for each client
+ * @user_data: data for @client_connected
+ * @notify: frees @user_data
+ * @path: (nullable) (type filename): a path, or `@` and a name in the abstract namespace; %NULL if the options have a
+ *   socket
+ * @limit: the limit of each reader in bytes; 0 or -1 for the default, 64 KiB
+ * @options: (nullable): options
+ *
+ * As [func@start_server], with a unix socket: see [method@EventLoop.create_unix_server].
+ *
+ * Returns: (transfer full): a future for the [class@Server]; it fails as that of
+ *   [method@EventLoop.create_unix_server]
+ */
+LoopFuture *
+loop_start_unix_server (LoopEventLoop *loop,
+                        LoopStreamClientFunc client_connected,
+                        gpointer user_data,
+                        GDestroyNotify notify,
+                        const char *path,
+                        gssize limit,
+                        LoopServerOptions *options)
+{
+  Service *service;
+
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (loop), NULL);
+  g_return_val_if_fail (client_connected != NULL, NULL);
+  g_return_val_if_fail (options == NULL || LOOP_IS_SERVER_OPTIONS (options), NULL);
+
+  service = service_new (loop, limit, client_connected, NULL, user_data, notify);
+
+  return loop_event_loop_create_unix_server (loop, path, options, make_protocol, service, service_unref);
+}
+
+/**
+ * loop_start_unix_fiber_server: (skip)
+ * @loop: an event loop
+ * @client_connected: (scope notified) (closure user_data) (destroy notify): runs in a fiber for each client
+ * @user_data: data for @client_connected
+ * @notify: frees @user_data
+ * @path: (nullable) (type filename): a path, or `@` and a name in the abstract namespace; %NULL if the options have a
+ *   socket
+ * @limit: the limit of each reader in bytes; 0 or -1 for the default, 64 KiB
+ * @options: (nullable): options
+ *
+ * As [func@start_unix_server], with a task for each client, which runs @client_connected in a fiber.
+ *
+ * Returns: (transfer full): a future for the [class@Server]; it fails as that of
+ *   [method@EventLoop.create_unix_server]
+ */
+LoopFuture *
+loop_start_unix_fiber_server (LoopEventLoop *loop,
+                              LoopStreamFiberFunc client_connected,
+                              gpointer user_data,
+                              GDestroyNotify notify,
+                              const char *path,
+                              gssize limit,
+                              LoopServerOptions *options)
+{
+  Service *service;
+
+  g_return_val_if_fail (LOOP_IS_EVENT_LOOP (loop), NULL);
+  g_return_val_if_fail (client_connected != NULL, NULL);
+  g_return_val_if_fail (options == NULL || LOOP_IS_SERVER_OPTIONS (options), NULL);
+
+  service = service_new (loop, limit, NULL, client_connected, user_data, notify);
+
+  return loop_event_loop_create_unix_server (loop, path, options, make_protocol, service, service_unref);
 }

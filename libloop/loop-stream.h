@@ -48,4 +48,26 @@ LoopFuture *loop_start_fiber_server (LoopEventLoop *loop,
                                      gssize limit,
                                      LoopServerOptions *options);
 
+LOOP_AVAILABLE_IN_1_0
+LoopFuture *loop_open_unix_connection (LoopEventLoop *loop,
+                                       const char *path,
+                                       gssize limit,
+                                       LoopConnectionOptions *options);
+LOOP_AVAILABLE_IN_1_0
+LoopFuture *loop_start_unix_server (LoopEventLoop *loop,
+                                    LoopStreamClientFunc client_connected,
+                                    gpointer user_data,
+                                    GDestroyNotify notify,
+                                    const char *path,
+                                    gssize limit,
+                                    LoopServerOptions *options);
+LOOP_AVAILABLE_IN_1_0
+LoopFuture *loop_start_unix_fiber_server (LoopEventLoop *loop,
+                                          LoopStreamFiberFunc client_connected,
+                                          gpointer user_data,
+                                          GDestroyNotify notify,
+                                          const char *path,
+                                          gssize limit,
+                                          LoopServerOptions *options);
+
 G_END_DECLS

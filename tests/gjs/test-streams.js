@@ -9,7 +9,8 @@ import Loop from 'gi://Loop?version=1.0';
 import { contexts, withLoop } from './loops.js';
 import { assert, assertEqual, assertThrows, covers, done, test } from './tap.js';
 
-covers ('StreamReader', 'StreamReaderProtocol', 'StreamWriter', 'StreamResult', 'open_connection', 'start_server');
+covers ('StreamReader', 'StreamReaderProtocol', 'StreamWriter', 'StreamResult', 'open_connection', 'start_server',
+        'open_unix_connection', 'start_unix_server');
 
 const decode = bytes => new TextDecoder ().decode (bytes instanceof GLib.Bytes ? bytes.toArray () : bytes);
 
@@ -86,6 +87,20 @@ test ('a reader by itself', () => withLoop (contexts.default, async loop => {
   failed.set_exception (new Error ('mine'));
   assert (String (failed.exception ().message).includes ('mine'));
   assertThrows (() => failed.read (1).result (), Error);
+}));
+
+test ('a unix socket', () => withLoop (contexts.default, async loop => {
+  const path = `@libloop-streams-${GLib.uuid_string_random ()}`;
+  const server = await Loop.start_unix_server (loop, async (reader, writer) => {
+    writer.write_bytes (await reader.readline ());
+    writer.close ();
+  }, path);
+  const [reader, writer] = await Loop.open_unix_connection (loop, path);
+
+  writer.write ('hello\n');
+  assertEqual (decode (await reader.read ()), 'hello\n');
+  writer.close ();
+  server.close ();
 }));
 
 test ('a client that fails is let go', () => withLoop (contexts.default, async (loop, reports) => {

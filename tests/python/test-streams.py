@@ -415,6 +415,22 @@ class TestConnections(LoopCase):
 
         self.run_async(main())
 
+    def test_unix(self):
+        async def answer(reader, writer):
+            writer.write(await reader.readline())
+            writer.close()
+
+        async def main(path):
+            server = await Loop.start_unix_server(answer, path)
+            reader, writer = await Loop.open_unix_connection(path, limit=100)
+            self.assertEqual(reader.get_limit(), 100)
+            writer.write(b"hello\n")
+            self.assertEqual([line async for line in reader], [b"hello\n"])
+            writer.close()
+            server.close()
+
+        self.run_async(main(f"\0libloop-streams-{os.getpid()}"))
+
     def test_pipe(self):
         async def main():
             theirs, ours = os.pipe()

@@ -250,6 +250,47 @@ START_TEST (test_fibers)
 }
 END_TEST
 
+START_TEST (test_unix)
+{
+  for (int is_fiber = 0; is_fiber < 2; is_fiber++)
+    {
+      g_auto (Tcp) tcp = tcp_new ();
+      g_auto (Clients) clients = { 0 };
+      g_autofree char *path = g_strdup_printf ("@libloop-streams-%d-%d", getpid (), is_fiber);
+      g_autoptr (LoopFuture) serving = NULL;
+      g_autoptr (LoopStreamResult) client = NULL;
+      LoopStreamReader *reader;
+      guint n_served = 0;
+
+      if (is_fiber)
+        serving = loop_start_unix_fiber_server (tcp.loop, echo, &n_served, NULL, path, -1, NULL);
+      else
+        serving = loop_start_unix_server (tcp.loop, keep_client, &clients, NULL, path, -1, NULL);
+      tcp.server = tcp_take_server (&tcp, serving);
+
+      client = take_result (&tcp, loop_open_unix_connection (tcp.loop, path, 7, NULL));
+      reader = loop_stream_result_get_reader (client);
+      ck_assert_uint_eq (loop_stream_reader_get_limit (reader), 7);
+      say (loop_stream_result_get_writer (client), "hello\n");
+      if (is_fiber)
+        {
+          await_text (&tcp, loop_stream_reader_readline (reader), "hello\n");
+        }
+      else
+        {
+          tcp_run_until (tcp.loop, clients.n_clients == 1);
+          await_text (&tcp, loop_stream_reader_readline (clients.reader), "hello\n");
+          clients_clear (&clients);
+        }
+      loop_stream_writer_write_eof (loop_stream_result_get_writer (client));
+      await_text (&tcp, loop_stream_reader_read (reader, -1), "");
+      ck_assert_uint_eq (n_served, is_fiber);
+      await_error (&tcp, loop_open_unix_connection (tcp.loop, "@libloop-nobody", -1, NULL), G_IO_ERROR,
+                   G_IO_ERROR_CONNECTION_REFUSED);
+    }
+}
+END_TEST
+
 static gboolean
 fail_to_serve (LoopStreamReader *reader, LoopStreamWriter *writer, gpointer user_data, GError **error)
 {
@@ -560,6 +601,7 @@ END_TEST
 LOOP_TEST_MAIN ("streams",
                 test_talk,
                 test_fibers,
+                test_unix,
                 test_fiber_fails,
                 test_dropped,
                 test_back_pressure,

@@ -86,6 +86,27 @@ void fibers (Loop.EventLoop loop) throws Error {
 	loop.run_until_complete (server.wait_closed ());
 }
 
+void unix (Loop.EventLoop loop) throws Error {
+	var path = "@libloop-streams-%d".printf ((int) Posix.getpid ());
+	var server = (Loop.Server) loop.run_until_complete (Loop.start_unix_fiber_server (loop, serve, path));
+	var opened = (Loop.StreamResult) loop.run_until_complete (Loop.open_unix_connection (loop, path));
+
+	opened.get_writer ().write ("hello\n".data);
+	assert (text_of (loop.run_until_complete (opened.get_reader ().readline ())) == "hello\n");
+	opened.get_writer ().close ();
+	server.close ();
+	loop.run_until_complete (server.wait_closed ());
+
+	server = (Loop.Server) loop.run_until_complete (Loop.start_unix_server (loop, (reader, writer) => {
+		writer.write ("bye".data);
+	}, path));
+	opened = (Loop.StreamResult) loop.run_until_complete (Loop.open_unix_connection (loop, path, 10));
+	assert (text_of (loop.run_until_complete (opened.get_reader ().read ())) == "bye");
+	opened.get_writer ().close ();
+	server.close ();
+	loop.run_until_complete (server.wait_closed ());
+}
+
 void by_hand (Loop.EventLoop loop) throws Error {
 	var reader = new Loop.StreamReader (loop);
 	var protocol = new Loop.StreamReaderProtocol (reader);
@@ -120,6 +141,7 @@ int main (string[] args) {
 	Test.init (ref args);
 	Check.add ("async-functions", async_functions);
 	Check.add ("fibers", fibers);
+	Check.add ("unix", unix);
 	Check.add ("by-hand", by_hand);
 	return Test.run ();
 }

@@ -111,6 +111,7 @@ function served (callback, loop)
 function extendStreams ()
 {
   const { open_connection: openConnection, start_server: startServer } = Loop;
+  const { open_unix_connection: openUnixConnection, start_unix_server: startUnixServer } = Loop;
   const { new: makeProtocol } = Loop.StreamReaderProtocol;
 
   extendStreamReader ();
@@ -123,6 +124,10 @@ function extendStreams ()
     openConnection (loop, host, port, limit, options);
   Loop.start_server = (loop, callback, hosts, port, limit = -1, options = null) =>
     startServer (loop, served (callback, loop), typeof hosts === 'string' ? [hosts] : hosts, port, limit, options);
+  Loop.open_unix_connection = (loop, path, limit = -1, options = null) =>
+    openUnixConnection (loop, path, limit, options);
+  Loop.start_unix_server = (loop, callback, path, limit = -1, options = null) =>
+    startUnixServer (loop, served (callback, loop), path, limit, options);
   Loop.StreamResult.prototype[Symbol.iterator] = function* () {
     yield this.get_reader ();
     yield this.get_writer ();

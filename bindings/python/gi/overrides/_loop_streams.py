@@ -165,22 +165,42 @@ class _Client:
             self._fail(loop, task.exception(), transport)
 
 
-@_export
-async def open_connection(host=None, port=None, *, limit=_LIMIT, **kwds):
-    """(reader, writer), for what create_connection() of the running loop connects to."""
+async def _open(connect, limit, *args, **kwds):
     loop = get_running_loop()
     reader = StreamReader(limit=limit, loop=loop)
     protocol = StreamReaderProtocol(reader)
-    transport, _ = await loop.create_connection(lambda: protocol, host, port, **kwds)
+    transport, _ = await getattr(loop, connect)(lambda: protocol, *args, **kwds)
     return reader, StreamWriter(transport, protocol, reader)
 
 
-@_export
-async def start_server(client_connected_cb, host=None, port=None, *, limit=_LIMIT, **kwds):
-    """A server as create_server() of the running loop makes it."""
+async def _start(serve, client_connected_cb, limit, *args, **kwds):
     loop = get_running_loop()
 
     def make_protocol():
         return StreamReaderProtocol(StreamReader(limit=limit, loop=loop), client_connected_cb)
 
-    return await loop.create_server(make_protocol, host, port, **kwds)
+    return await getattr(loop, serve)(make_protocol, *args, **kwds)
+
+
+@_export
+async def open_connection(host=None, port=None, *, limit=_LIMIT, **kwds):
+    """(reader, writer), for what create_connection() of the running loop connects to."""
+    return await _open("create_connection", limit, host, port, **kwds)
+
+
+@_export
+async def start_server(client_connected_cb, host=None, port=None, *, limit=_LIMIT, **kwds):
+    """A server as create_server() of the running loop makes it."""
+    return await _start("create_server", client_connected_cb, limit, host, port, **kwds)
+
+
+@_export
+async def open_unix_connection(path=None, *, limit=_LIMIT, **kwds):
+    """(reader, writer), for what create_unix_connection() of the running loop connects to."""
+    return await _open("create_unix_connection", limit, path, **kwds)
+
+
+@_export
+async def start_unix_server(client_connected_cb, path=None, *, limit=_LIMIT, **kwds):
+    """A server as create_unix_server() of the running loop makes it."""
+    return await _start("create_unix_server", client_connected_cb, limit, path, **kwds)

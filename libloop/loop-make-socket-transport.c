@@ -10,14 +10,15 @@
 #include <glib-unix.h>
 
 /**
- * loop_event_loop_make_socket_transport:
+ * loop_event_loop_make_socket_transport: (skip)
  * @self: an event loop
  * @fd: a connected stream socket
  * @protocol: the protocol
  * @error: return location for an error
  *
- * Makes a transport at once, without a future: for bindings, and for who connects or
- * accepts by himself. The protocol's `connection_made` is called in the next iteration.
+ * Makes a transport at once, without a future and a #GSocket: for other languages' event
+ * loops, which have sockets of their own. Others take
+ * [method@EventLoop.connect_accepted_socket]. The protocol's `connection_made` is called in the next iteration.
  *
  * The socket is made non-blocking, and is the transport's own: it is closed after
  * `connection_lost`, or when the loop is closed. On error it is still the caller's.

@@ -78,9 +78,9 @@ if [ -n "$LOOP_TYPELIB" ] && [ -n "$HAVE_PYGOBJECT" ]; then
             await Loop.sleep(0)
             return 42
         assert Loop.EventLoop().run_until_complete(main()) == 42
-        import libloop
+        import asyncio, libloop
         assert libloop.__file__.startswith('$root'), libloop.__file__
-        assert libloop.run(main()) == 42"
+        assert libloop.run(asyncio.sleep(0, 42)) == 42"
   }
   check "Python finds the installed overrides" python_override
 fi

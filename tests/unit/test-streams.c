@@ -449,7 +449,7 @@ START_TEST (test_refused)
 
   await_error (&tcp, loop_open_connection (tcp.loop, "127.0.0.1", tcp_unused_port (), -1, NULL), G_IO_ERROR,
                G_IO_ERROR_CONNECTION_REFUSED);
-  await_error (&tcp, loop_open_connection (tcp.loop, NULL, 80, -1, NULL), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
+  await_error (&tcp, loop_open_connection (tcp.loop, NULL, 0, -1, NULL), G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT);
 }
 END_TEST
 

@@ -160,9 +160,9 @@ START_TEST (test_missing_arguments)
   ck_assert (!loop_transport_get_extra_info (peer->transport, NULL, &value));
   loop_check_expect_critical ("*value != NULL*");
   ck_assert (!loop_transport_get_extra_info (peer->transport, "socket", NULL));
-  loop_check_expect_critical ("*LOOP_IS_PROTOCOL*");
+  loop_check_expect_critical ("*loop_transport_accepts*");
   loop_transport_set_protocol (peer->transport, NULL);
-  loop_check_expect_critical ("*LOOP_IS_PROTOCOL*");
+  loop_check_expect_critical ("*loop_transport_accepts*");
   loop_transport_set_protocol (peer->transport, G_OBJECT (tcp.loop));
   ck_assert_ptr_eq (loop_transport_get_protocol (peer->transport), peer->protocol);
 }

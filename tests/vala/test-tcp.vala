@@ -242,6 +242,7 @@ void transport (Loop.EventLoop loop) throws Error {
 
 	assert (transport.get_loop () == loop);
 	assert (transport.get_id () != 0 && transport.id == transport.get_id ());
+	assert (transport.get_fd () >= 0);
 	assert (transport.get_extra_info ("peername", out info));
 	assert (((InetSocketAddress) info.get_object ()).port == port_of (server));
 	assert (!transport.get_extra_info ("nothing", out info));
@@ -277,21 +278,6 @@ void transport (Loop.EventLoop loop) throws Error {
 	server.abort_clients ();
 	server.close ();
 	loop.run_until_complete (server.wait_closed ());
-}
-
-void made (Loop.EventLoop loop) throws Error {
-	int fds[2];
-
-	assert (Posix.socketpair (Posix.AF_UNIX, Posix.SOCK_STREAM, 0, fds) == 0);
-	var ends = new Client[] { new Client (loop), new Client (loop) };
-	var transport = loop.make_socket_transport (fds[0], ends[0]);
-	var other = loop.make_socket_transport (fds[1], ends[1]);
-	assert (transport.get_fd () == fds[0]);
-	transport.write ("hello".data);
-	transport.close ();
-	loop.run_until_complete (ends[1].lost);
-	assert (ends[1].received.str == "hello");
-	assert (other.is_closing ());
 }
 
 void buffered (Loop.EventLoop loop) throws Error {
@@ -418,7 +404,6 @@ int main (string[] args) {
 	Check.add ("activation", activation);
 	Check.add ("server", server);
 	Check.add ("transport", transport);
-	Check.add ("made", made);
 	Check.add ("buffered", buffered);
 	Check.add ("sendfile", send_file);
 	Check.add ("options", options);

@@ -44,14 +44,13 @@ py_owned_remove (PyOwned *self)
 
 typedef struct
 {
-  PyObject_HEAD
-  LoopEventLoop *loop;
-  PyOwned owned; /* the list's head */
-  PyObject *interrupted_by;   /* what run_forever is to raise: SystemExit, KeyboardInterrupt */
-  PyObject *task_factory;     /* or None */
+  PyObject_HEAD LoopEventLoop *loop;
+  PyOwned owned;               /* the list's head */
+  PyObject *interrupted_by;    /* what run_forever is to raise: SystemExit, KeyboardInterrupt */
+  PyObject *task_factory;      /* or None */
   PyThreadState *thread_state; /* while the loop waits without the interpreter's lock */
-  GArray *gil_states;         /* of the dispatches under way, while somebody else iterates the context */
-  unsigned long thread;       /* that runs the loop, or 0 */
+  GArray *gil_states;          /* of the dispatches under way, while somebody else iterates the context */
+  unsigned long thread;        /* that runs the loop, or 0 */
   char is_closed;
   char is_debug;
   char is_running; /* run_forever */
@@ -102,8 +101,12 @@ PyObject *py_exception_from_gerror (const GError *error);
 /* py-handle.c */
 int py_handle_init_types (PyObject *module);
 PyObject *py_handle_new (PyLoop *loop, PyObject *callback, PyObject *const *args, Py_ssize_t n_args, PyObject *context);
-PyObject *py_timer_handle_new (
-    PyLoop *loop, double when, PyObject *callback, PyObject *const *args, Py_ssize_t n_args, PyObject *context);
+PyObject *py_timer_handle_new (PyLoop *loop,
+                               double when,
+                               PyObject *callback,
+                               PyObject *const *args,
+                               Py_ssize_t n_args,
+                               PyObject *context);
 PyObject *py_handle_give (PyObject *self);
 void py_handle_set_pending (PyObject *self, LoopHandle *pending);
 void py_handle_run_once (gpointer handle);

@@ -12,7 +12,7 @@
 
 typedef struct
 {
-  PyOwned owned; /* while libloop has a reference */
+  PyOwned owned;       /* while libloop has a reference */
   LoopHandle *pending; /* the loop's; NULL once it has run or was cancelled */
   gboolean is_put_off; /* to the next run of the loop */
 } Extra;
@@ -136,8 +136,12 @@ handle_alloc (PyTypeObject *type, Spares *spares)
 }
 
 static int
-handle_set_up (
-    PyObject *self, PyLoop *loop, PyObject *callback, PyObject *const *args, Py_ssize_t n_args, PyObject *context)
+handle_set_up (PyObject *self,
+               PyLoop *loop,
+               PyObject *callback,
+               PyObject *const *args,
+               Py_ssize_t n_args,
+               PyObject *context)
 {
   PyObject *tuple = PyTuple_New (n_args);
 
@@ -181,8 +185,12 @@ py_handle_new (PyLoop *loop, PyObject *callback, PyObject *const *args, Py_ssize
 }
 
 PyObject *
-py_timer_handle_new (
-    PyLoop *loop, double when, PyObject *callback, PyObject *const *args, Py_ssize_t n_args, PyObject *context)
+py_timer_handle_new (PyLoop *loop,
+                     double when,
+                     PyObject *callback,
+                     PyObject *const *args,
+                     Py_ssize_t n_args,
+                     PyObject *context)
 {
   PyObject *self = handle_alloc (py_timer_handle_type, &spare_timers);
 
@@ -395,15 +403,14 @@ PyDoc_STRVAR (handle_doc, "A callback that is scheduled or watches a descriptor.
 PyDoc_STRVAR (timer_handle_doc, "A callback that is scheduled for a time.");
 
 static PyType_Slot handle_slots[] = {
-  { Py_tp_doc, (void *) handle_doc },         { Py_tp_dealloc, handle_dealloc },
-  { Py_tp_traverse, handle_traverse },        { Py_tp_clear, handle_clear },
-  { Py_tp_methods, handle_methods },          { 0, NULL },
+  { Py_tp_doc, (void *) handle_doc }, { Py_tp_dealloc, handle_dealloc }, { Py_tp_traverse, handle_traverse },
+  { Py_tp_clear, handle_clear },      { Py_tp_methods, handle_methods }, { 0, NULL },
 };
 
 static PyType_Slot timer_handle_slots[] = {
-  { Py_tp_doc, (void *) timer_handle_doc },   { Py_tp_dealloc, handle_dealloc },
-  { Py_tp_traverse, handle_traverse },        { Py_tp_clear, handle_clear },
-  { Py_tp_methods, handle_methods },          { 0, NULL },
+  { Py_tp_doc, (void *) timer_handle_doc }, { Py_tp_dealloc, handle_dealloc },
+  { Py_tp_traverse, handle_traverse },      { Py_tp_clear, handle_clear },
+  { Py_tp_methods, handle_methods },        { 0, NULL },
 };
 
 static gboolean

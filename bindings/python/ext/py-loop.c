@@ -232,8 +232,7 @@ parse_call (Call *call,
     call->context = NULL;
   if (G_UNLIKELY (call->context != NULL && !PyContext_CheckExact (call->context)))
     {
-      PyErr_Format (PyExc_TypeError, "context must be a contextvars.Context, not %s",
-                    Py_TYPE (call->context)->tp_name);
+      PyErr_Format (PyExc_TypeError, "context must be a contextvars.Context, not %s", Py_TYPE (call->context)->tp_name);
       return FALSE;
     }
 
@@ -272,8 +271,8 @@ loop_call_soon (PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObje
   if (handle == NULL)
     return NULL;
 
-  pending = loop_event_loop_call_soon_full (call.loop->loop, py_handle_run_once, py_handle_give (handle), py_handle_drop,
-                                            &error);
+  pending = loop_event_loop_call_soon_full (call.loop->loop, py_handle_run_once, py_handle_give (handle),
+                                            py_handle_drop, &error);
   if (G_UNLIKELY (pending == NULL))
     {
       Py_DECREF (handle);
@@ -305,8 +304,8 @@ loop_call_soon_threadsafe (PyObject *self, PyObject *const *args, Py_ssize_t n_a
   if (handle == NULL)
     return NULL;
 
-  if (!loop_event_loop_call_soon_threadsafe (call.loop->loop, py_handle_run_once, py_handle_give (handle), py_handle_drop,
-                                             NULL, &error))
+  if (!loop_event_loop_call_soon_threadsafe (call.loop->loop, py_handle_run_once, py_handle_give (handle),
+                                             py_handle_drop, NULL, &error))
     {
       Py_DECREF (handle);
       py_raise_gerror (error);
@@ -542,8 +541,8 @@ report_context (LoopEventLoop *event_loop, LoopExceptionContext *context, gpoint
 
   /* Of a protocol factory that failed, its own exception was reported. */
   if (exception != NULL && !g_error_matches (error, LOOP_ERROR, LOOP_ERROR_PROTOCOL_FACTORY))
-    result = PyObject_CallMethod (data, "_report_context", "sO", loop_exception_context_get_message (context),
-                                  exception);
+    result =
+        PyObject_CallMethod (data, "_report_context", "sO", loop_exception_context_get_message (context), exception);
   else if (exception != NULL)
     result = Py_NewRef (Py_None);
   Py_XDECREF (exception);
@@ -571,8 +570,7 @@ loop_close (PyObject *self, PyObject *unused)
   GError *error = NULL;
 
   loop->is_closed = TRUE;
-  if (loop->loop != NULL && !loop_event_loop_is_closed (loop->loop) &&
-      !loop_event_loop_close_full (loop->loop, &error))
+  if (loop->loop != NULL && !loop_event_loop_is_closed (loop->loop) && !loop_event_loop_close_full (loop->loop, &error))
     {
       loop->is_closed = FALSE;
       py_raise_gerror (error);
@@ -712,9 +710,10 @@ static PyMethodDef loop_methods[] = {
 PyDoc_STRVAR (loop_doc, "_Loop(context=None)\n--\n\nThe part of libloop.EventLoop that is called all the time.");
 
 static PyType_Slot loop_slots[] = {
-  { Py_tp_doc, (void *) loop_doc },   { Py_tp_init, loop_init },       { Py_tp_dealloc, loop_dealloc },
-  { Py_tp_traverse, loop_traverse },  { Py_tp_clear, loop_clear },     { Py_tp_methods, loop_methods },
-  { Py_tp_members, loop_members },    { 0, NULL },
+  { Py_tp_doc, (void *) loop_doc }, { Py_tp_init, loop_init },
+  { Py_tp_dealloc, loop_dealloc },  { Py_tp_traverse, loop_traverse },
+  { Py_tp_clear, loop_clear },      { Py_tp_methods, loop_methods },
+  { Py_tp_members, loop_members },  { 0, NULL },
 };
 
 static PyType_Spec loop_spec = {
@@ -731,8 +730,7 @@ py_loop_init_type (PyObject *module)
   task_type = py_import_attribute ("asyncio", "Task");
   loop_kwnames = Py_BuildValue ("(O)", py_str.loop);
   task_kwnames = Py_BuildValue ("(OOO)", py_str.loop, py_str.name, py_str.context);
-  if (future_type == NULL || task_type == NULL || loop_kwnames == NULL ||
-      task_kwnames == NULL)
+  if (future_type == NULL || task_type == NULL || loop_kwnames == NULL || task_kwnames == NULL)
     return -1;
 
   py_loop_type = (PyTypeObject *) PyType_FromModuleAndSpec (module, &loop_spec, NULL);

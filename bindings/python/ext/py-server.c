@@ -12,8 +12,7 @@
  */
 typedef struct
 {
-  PyObject_HEAD
-  LoopServer *server;
+  PyObject_HEAD LoopServer *server;
 } PyServing;
 
 static PyTypeObject *serving_type;

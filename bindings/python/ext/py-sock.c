@@ -18,8 +18,7 @@ typedef enum
 
 typedef struct
 {
-  PyObject_HEAD
-  PyLoop *loop;
+  PyObject_HEAD PyLoop *loop;
   PyObject *sock;
   PyObject *buffer; /* to read into or to write */
   PyObject *future; /* while it waits for the socket */
@@ -455,9 +454,9 @@ static PyMethodDef call_methods[] = {
 };
 
 static PyType_Slot call_slots[] = {
-  { Py_tp_dealloc, call_dealloc },      { Py_tp_traverse, call_traverse }, { Py_tp_clear, call_clear },
-  { Py_tp_methods, call_methods },      { Py_am_await, PyObject_SelfIter }, { Py_am_send, call_am_send },
-  { Py_tp_iter, PyObject_SelfIter },    { Py_tp_iternext, call_next },     { 0, NULL },
+  { Py_tp_dealloc, call_dealloc },   { Py_tp_traverse, call_traverse },  { Py_tp_clear, call_clear },
+  { Py_tp_methods, call_methods },   { Py_am_await, PyObject_SelfIter }, { Py_am_send, call_am_send },
+  { Py_tp_iter, PyObject_SelfIter }, { Py_tp_iternext, call_next },      { 0, NULL },
 };
 
 static PyType_Spec call_spec = {

@@ -18,9 +18,9 @@
  */
 typedef struct
 {
-  PyObject_HEAD
-  PyObject *extra; /* asyncio.BaseTransport's slot is not used */
-  PyLoop *loop;    /* NULL once the connection is lost */
+  PyObject_HEAD PyObject *extra; /* in the slot of asyncio.BaseTransport's */
+  PyObject *flow_control[4];     /* in those of a mixin that asyncio.sendfile asks for: not used */
+  PyLoop *loop;                  /* NULL once the connection is lost */
   LoopTransport *transport;
   PyObject *protocol;
   PyObject *sock;   /* a socket.socket, or NULL: nobody has asked */
@@ -30,7 +30,9 @@ typedef struct
   PyObject *exception; /* with which the connection is to be lost */
   PyObject *dict;
   PyObject *weak_references;
-  PyOwned owned; /* while the bridge to libloop is there */
+  PyOwned owned;   /* while the bridge to libloop is there */
+  gsize low_water; /* to go back to */
+  gsize high_water;
   int fd;
   guint n_lost_writes;
   char is_buffered; /* the protocol is an asyncio.BufferedProtocol */
@@ -38,6 +40,8 @@ typedef struct
   char is_lost; /* connection_lost is due or was called */
   char is_eof;
   char is_paused;
+  char is_writing_paused; /* the protocol was told so */
+  char is_draining;       /* empty_waiter waits for the buffer to be empty */
 } PyTransport;
 
 PyTypeObject *py_transport_type;
@@ -91,20 +95,28 @@ report_call (PyTransport *self, PyObject *result, const char *message)
 
 /* --- What libloop's transport tells -------------------------------------------------------------- */
 
+/* Gives a future that is pending its result. */
+static PyObject *
+fulfil (PyObject *future)
+{
+  PyObject *done = PyObject_CallMethod (future, "done", NULL);
+
+  if (done == Py_False)
+    Py_SETREF (done, PyObject_CallMethod (future, "set_result", "O", Py_None));
+
+  return done;
+}
+
 static void
 tell_waiter (PyTransport *self)
 {
   PyObject *waiter = self->waiter;
-  PyObject *done;
 
   if (waiter == NULL)
     return;
 
   self->waiter = NULL;
-  done = PyObject_CallMethod (waiter, "done", NULL);
-  if (done == Py_False)
-    Py_XSETREF (done, PyObject_CallMethod (waiter, "set_result", "O", Py_None));
-  report_call (self, done, "Could not tell that a connection was made");
+  report_call (self, fulfil (waiter), "Could not tell that a connection was made");
   Py_DECREF (waiter);
 }
 
@@ -360,9 +372,12 @@ pause_writing (LoopTransport *transport, gpointer user_data)
 {
   PyTransport *self = user_data;
 
-  if (self->protocol != NULL)
-    report_call (self, PyObject_CallMethodNoArgs (self->protocol, py_str.pause_writing),
-                 "protocol.pause_writing() failed");
+  if (self->protocol == NULL || self->is_draining)
+    return;
+
+  self->is_writing_paused = TRUE;
+  report_call (self, PyObject_CallMethodNoArgs (self->protocol, py_str.pause_writing),
+               "protocol.pause_writing() failed");
 }
 
 static void
@@ -370,9 +385,20 @@ resume_writing (LoopTransport *transport, gpointer user_data)
 {
   PyTransport *self = user_data;
 
-  if (self->protocol != NULL)
-    report_call (self, PyObject_CallMethodNoArgs (self->protocol, py_str.resume_writing),
-                 "protocol.resume_writing() failed");
+  if (self->is_draining)
+    {
+      self->is_draining = FALSE;
+      loop_transport_set_write_buffer_limits (transport, (gssize) self->high_water, (gssize) self->low_water, NULL);
+      if (self->empty_waiter != NULL)
+        report_call (self, fulfil (self->empty_waiter), "Could not tell that everything was written");
+    }
+
+  if (self->protocol == NULL || !self->is_writing_paused)
+    return;
+
+  self->is_writing_paused = FALSE;
+  report_call (self, PyObject_CallMethodNoArgs (self->protocol, py_str.resume_writing),
+               "protocol.resume_writing() failed");
 }
 
 static const LoopProtocolVTable protocol_vtable = {
@@ -481,8 +507,7 @@ write_object (PyTransport *self, PyObject *data, const char *bytes, Py_ssize_t l
 {
   if (length >= MIN_SHARED && PyBytes_CheckExact (data))
     {
-      g_autoptr (GBytes) shared =
-          g_bytes_new_with_free_func (bytes, (gsize) length, free_bytes, Py_NewRef (data));
+      g_autoptr (GBytes) shared = g_bytes_new_with_free_func (bytes, (gsize) length, free_bytes, Py_NewRef (data));
 
       loop_transport_write_bytes (self->transport, shared);
     }
@@ -551,8 +576,9 @@ transport_write (PyObject *object, PyObject *data)
   Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR (writelines_doc,
-              "writelines($self, list_of_data, /)\n--\n\nWrite pieces one after another, with as few calls as possible.");
+PyDoc_STRVAR (
+    writelines_doc,
+    "writelines($self, list_of_data, /)\n--\n\nWrite pieces one after another, with as few calls as possible.");
 
 static PyObject *
 transport_writelines (PyObject *object, PyObject *lines)
@@ -656,7 +682,8 @@ transport_set_write_buffer_limits (PyObject *object, PyObject *args, PyObject *k
         return PyErr_Format (PyExc_ValueError, "high (%R) must be >= low (%R) must be >= 0", values[0], values[1]);
     }
 
-  if (self->transport != NULL && !loop_transport_set_write_buffer_limits (self->transport, limits[0], limits[1], &error))
+  if (self->transport != NULL &&
+      !loop_transport_set_write_buffer_limits (self->transport, limits[0], limits[1], &error))
     {
       g_error_free (error);
       return PyErr_Format (PyExc_ValueError, "high (%R) must be >= low (%R) must be >= 0", values[0], values[1]);
@@ -783,8 +810,8 @@ address_from_native (const struct sockaddr_storage *storage, socklen_t length)
       const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *) storage;
 
       inet_ntop (AF_INET6, &in6->sin6_addr, host, sizeof host);
-      return Py_BuildValue ("(siII)", host, (int) ntohs (in6->sin6_port),
-                            (unsigned int) ntohl (in6->sin6_flowinfo), (unsigned int) in6->sin6_scope_id);
+      return Py_BuildValue ("(siII)", host, (int) ntohs (in6->sin6_port), (unsigned int) ntohl (in6->sin6_flowinfo),
+                            (unsigned int) in6->sin6_scope_id);
     }
 
   if (storage->ss_family == AF_UNIX)
@@ -895,8 +922,23 @@ transport__make_empty_waiter (PyObject *object, PyObject *unused)
     return PyErr_Format (PyExc_RuntimeError, "Transport is closed");
 
   self->empty_waiter = PyObject_CallMethod ((PyObject *) self->loop, "create_future", NULL);
+  if (self->empty_waiter == NULL)
+    return NULL;
 
-  return Py_XNewRef (self->empty_waiter);
+  if (self->transport == NULL || loop_transport_get_write_buffer_size (self->transport) == 0)
+    {
+      PyObject *result = fulfil (self->empty_waiter);
+
+      Py_XDECREF (result);
+      return result != NULL ? Py_NewRef (self->empty_waiter) : NULL;
+    }
+
+  /* With marks of zero, libloop tells when all is written. */
+  self->is_draining = TRUE;
+  loop_transport_get_write_buffer_limits (self->transport, &self->low_water, &self->high_water);
+  loop_transport_set_write_buffer_limits (self->transport, 0, 0, NULL);
+
+  return Py_NewRef (self->empty_waiter);
 }
 
 static PyObject *
@@ -943,6 +985,8 @@ transport_traverse (PyObject *object, visitproc visit, void *arg)
   Py_VISIT (Py_TYPE (object));
   Py_VISIT (self->dict);
   Py_VISIT (self->extra);
+  for (guint i = 0; i < G_N_ELEMENTS (self->flow_control); i++)
+    Py_VISIT (self->flow_control[i]);
   Py_VISIT (self->loop);
   Py_VISIT (self->protocol);
   Py_VISIT (self->sock);
@@ -960,6 +1004,8 @@ transport_clear (PyObject *object)
   PyTransport *self = (PyTransport *) object;
 
   Py_CLEAR (self->dict);
+  for (guint i = 0; i < G_N_ELEMENTS (self->flow_control); i++)
+    Py_CLEAR (self->flow_control[i]);
   Py_CLEAR (self->extra);
   Py_CLEAR (self->loop);
   Py_CLEAR (self->protocol);
@@ -1125,6 +1171,7 @@ static PyGetSetDef transport_getset[] = {
 static PyMemberDef transport_members[] = {
   { "_extra", T_OBJECT, offsetof (PyTransport, extra), READONLY, NULL },
   { "_loop", T_OBJECT, offsetof (PyTransport, loop), READONLY, NULL },
+  { "_protocol_paused", T_BOOL, offsetof (PyTransport, is_writing_paused), READONLY, NULL },
   { "_protocol", T_OBJECT, offsetof (PyTransport, protocol), READONLY, NULL },
   { "_server", T_OBJECT, offsetof (PyTransport, server), READONLY, NULL },
   { "_sock_fd", T_INT, offsetof (PyTransport, fd), READONLY, NULL },
@@ -1136,11 +1183,9 @@ static PyMemberDef transport_members[] = {
 PyDoc_STRVAR (transport_doc, "A transport on a connected stream socket.");
 
 static PyType_Slot transport_slots[] = {
-  { Py_tp_doc, (void *) transport_doc },      { Py_tp_dealloc, transport_dealloc },
-  { Py_tp_traverse, transport_traverse },     { Py_tp_clear, transport_clear },
-  { Py_tp_methods, transport_methods },       { Py_tp_members, transport_members },
-  { Py_tp_getset, transport_getset },         { Py_tp_repr, transport_repr },
-  { 0, NULL },
+  { Py_tp_doc, (void *) transport_doc }, { Py_tp_dealloc, transport_dealloc }, { Py_tp_traverse, transport_traverse },
+  { Py_tp_clear, transport_clear },      { Py_tp_methods, transport_methods }, { Py_tp_members, transport_members },
+  { Py_tp_getset, transport_getset },    { Py_tp_repr, transport_repr },       { 0, NULL },
 };
 
 static PyType_Spec transport_spec = {
@@ -1150,10 +1195,24 @@ static PyType_Spec transport_spec = {
   .slots = transport_slots,
 };
 
+static gboolean
+set_sendfile_mode (void)
+{
+  PyObject *modes = py_import_attribute ("asyncio.constants", "_SendfileMode");
+  PyObject *mode = modes != NULL ? PyObject_GetAttrString (modes, "TRY_NATIVE") : NULL;
+  int status =
+      mode != NULL ? PyObject_SetAttrString ((PyObject *) py_transport_type, "_sendfile_compatible", mode) : -1;
+
+  Py_XDECREF (mode);
+  Py_XDECREF (modes);
+
+  return status == 0;
+}
+
 int
 py_transport_init_type (PyObject *module)
 {
-  PyObject *base = py_import_attribute ("asyncio", "Transport");
+  PyObject *base = py_import_attribute ("asyncio.transports", "_FlowControlMixin");
   PyObject *logger = py_import_attribute ("asyncio.log", "logger");
   PyObject *transport_base = NULL;
 
@@ -1166,7 +1225,7 @@ py_transport_init_type (PyObject *module)
       transport_socket_type == NULL)
     return -1;
 
-  /* asyncio's classes have one slot, which is where our first field is. */
+  /* The slots of asyncio's classes are where our first fields are. */
   if (((PyTypeObject *) base)->tp_basicsize != offsetof (PyTransport, loop))
     {
       PyErr_SetString (PyExc_ImportError, "asyncio.Transport of this Python has another size");
@@ -1182,9 +1241,9 @@ py_transport_init_type (PyObject *module)
   if (py_transport_type == NULL)
     return -1;
 
-  if (PyDict_SetItemString (py_transport_type->tp_dict, "_start_tls_compatible", Py_True) < 0)
+  if (PyObject_SetAttrString ((PyObject *) py_transport_type, "_start_tls_compatible", Py_True) < 0 ||
+      !set_sendfile_mode ())
     return -1;
-  PyType_Modified (py_transport_type);
 
   return PyModule_AddType (module, py_transport_type);
 }

@@ -23,6 +23,13 @@ import _libloop
 from . import _subprocess
 
 
+class _Watches:
+    """In the place of a selector, which asyncio's other transports ask for what they should print."""
+
+    def get_key(self, fd):
+        raise KeyError(fd)
+
+
 class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
     """An event loop on a GLib main context: its own, or the one that is given."""
 
@@ -34,7 +41,7 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
         self._signal_handlers = {}
         self._servers = {}
         self._transports = weakref.WeakValueDictionary()
-        self._selector = None
+        self._selector = _Watches()
         self._ssock = self._csock = None
         if context is not None:
             # It will be iterated here, most likely, and what runs before the first of our callbacks,
@@ -98,6 +105,7 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
             for number in list(self._signal_handlers):
                 self.remove_signal_handler(number)
         self._close_self_pipe()
+        self._selector = None
         self._leave_thread()
         BaseEventLoop.close(self)
         self._close()
@@ -124,6 +132,21 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
         if serving is not None:
             serving.close()
         sock.close()
+
+    # --- Files --------------------------------------------------------------------------------
+
+    async def _sendfile_native(self, transp, file, offset, count):
+        # The file goes out by a copy of the descriptor, for the other is the transport's.
+        resume_reading = transp.is_reading()
+        transp.pause_reading()
+        try:
+            await transp._make_empty_waiter()
+            with transp._sock.dup() as sock:
+                return await self.sock_sendfile(sock, file, offset, count, fallback=False)
+        finally:
+            transp._reset_empty_waiter()
+            if resume_reading:
+                transp.resume_reading()
 
     # --- Signals ------------------------------------------------------------------------------
     #

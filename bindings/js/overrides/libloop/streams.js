@@ -50,9 +50,9 @@ function extendStreamReader ()
       {
         const line = await this.readline ();
 
-        if (line.get_size () === 0)
+        if (line.length === 0)
           return;
-        yield line.toArray ();
+        yield line;
       }
   };
 }

@@ -37,8 +37,6 @@ BY_POLICY = """
 # What is left out, and why.
 LEFT_OUT = {
     "EventLoop.test_internal_fds": "counts the descriptors of asyncio's own selector loop",
-    "Sendfile.test_sendfile_force_fallback": "replaces a private method of asyncio's selector loop",
-    "Sendfile.test_sendfile_force_unsupported_native": "replaces a private method of asyncio's selector loop",
 }
 
 

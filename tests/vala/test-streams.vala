@@ -86,7 +86,7 @@ void fibers (Loop.EventLoop loop) throws Error {
 	loop.run_until_complete (server.wait_closed ());
 }
 
-void unix (Loop.EventLoop loop) throws Error {
+void unix_sockets (Loop.EventLoop loop) throws Error {
 	var path = "@libloop-streams-%d".printf ((int) Posix.getpid ());
 	var server = (Loop.Server) loop.run_until_complete (Loop.start_unix_fiber_server (loop, serve, path));
 	var opened = (Loop.StreamResult) loop.run_until_complete (Loop.open_unix_connection (loop, path));
@@ -141,7 +141,7 @@ int main (string[] args) {
 	Test.init (ref args);
 	Check.add ("async-functions", async_functions);
 	Check.add ("fibers", fibers);
-	Check.add ("unix", unix);
+	Check.add ("unix", unix_sockets);
 	Check.add ("by-hand", by_hand);
 	return Test.run ();
 }

@@ -113,6 +113,7 @@ class TestSendfile(unittest.TestCase):
         async def run():
             with tempfile.TemporaryFile() as file:
                 file.write(self.DATA)
+                file.flush()
                 receiving = self.loop.create_task(receive())
                 self.assertEqual(await self.loop.sock_sendfile(left, wrap(file), 5), len(self.DATA) - 5)
                 self.assertEqual(await receiving, self.DATA[5:])
@@ -143,6 +144,7 @@ class TestSendfile(unittest.TestCase):
         async def run():
             with tempfile.TemporaryFile() as file:
                 file.write(b"data")
+                file.flush()
                 self.assertEqual(await self.loop.sock_sendfile(left, file), 4)
             datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             with datagrams, tempfile.TemporaryFile() as file, self.assertRaises(ValueError):

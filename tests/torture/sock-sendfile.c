@@ -104,9 +104,9 @@ file_sent (Scene *self, const GValue *result, gpointer user_data)
 static void
 run (void)
 {
-  scene = scene_new ();
   make_file ();
   make_sockets ();
+  scene = scene_new ();
   receive ();
   scene_take_future (scene, loop_event_loop_sock_sendfile (scene->loop, sender, file, 0, N_FILE, TRUE), file_sent,
                      NULL);

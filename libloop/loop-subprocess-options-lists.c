@@ -85,7 +85,8 @@ loop_subprocess_options_set_extra_groups (LoopSubprocessOptions *self, const gui
   if (n_groups < 0)
     return;
 
-  self->extra_groups = g_array_new (FALSE, FALSE, sizeof (guint32));
+  /* There is memory for a list of none, too: its address tells it from no list. */
+  self->extra_groups = g_array_sized_new (FALSE, FALSE, sizeof (guint32), (guint) MAX (n_groups, 1));
   if (n_groups > 0)
     g_array_append_vals (self->extra_groups, groups, (guint) n_groups);
 }

@@ -45,6 +45,11 @@ namespace Loop {
 		public virtual void connection_lost ([CCode (type = "const GError*")] GLib.Error? exception);
 		public virtual void data_received ([CCode (array_length_cname = "length", array_length_type = "gsize", type = "const guint8*")] uint8[] data);
 	}
+	public interface SubprocessProtocol : GLib.Object {
+		public virtual void connection_lost ([CCode (type = "const GError*")] GLib.Error? exception);
+		public virtual void pipe_connection_lost (int fd, [CCode (type = "const GError*")] GLib.Error? exception);
+		public virtual void pipe_data_received (int fd, [CCode (array_length_cname = "length", array_length_type = "gsize", type = "const guint8*")] uint8[] data);
+	}
 	[CCode (cheader_filename = "libloop/loop.h", instance_pos = 2.9)]
 	public delegate int QueueCompareFunc ([CCode (type = "const GValue*")] GLib.Value a, [CCode (type = "const GValue*")] GLib.Value b);
 }

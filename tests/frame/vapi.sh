@@ -9,14 +9,11 @@
 [ -n "$HAVE_VALA" ] || skip_all "built without introspection or vapigen"
 
 # Vala refers and frees by itself, and a class takes the place of a table of functions.
-not_called='_get_type$|_ref$|_unref$|^loop_((buffered|datagram)_)?protocol_new$'
+not_called='_get_type$|_ref$|_unref$|^loop_((buffered|datagram|subprocess)_)?protocol_new$'
 # What a program adds to the inspector are functions of GDBus in C.
 not_called+='|^loop_inspector_add_interface$'
 # Vala has no event loop of its own.
 not_called+='|^loop_event_loop_(set_interpreter_hooks|make_socket_transport)$'
-
-# Processes and pipes: their tests in Vala are still to come.
-not_called+='|^loop_subprocess_|^loop_event_loop_(subprocess|connect_(read|write)_pipe)'
 
 exported ()
 {

@@ -228,6 +228,8 @@ START_TEST (test_credentials)
   ck_assert_uint_eq (loop_subprocess_options_get_extra_groups (options, &n_groups)[0], 4321);
   ck_assert_uint_eq (n_groups, 2);
   loop_subprocess_options_set_extra_groups (options, NULL, 0);
+  ck_assert_ptr_nonnull (loop_subprocess_options_get_extra_groups (options, &n_groups));
+  ck_assert_uint_eq (n_groups, 0);
   check_output (&tcp, options, "id -G", "54321\n");
   ck_assert_uint_eq (getuid (), 0);
 }

@@ -139,7 +139,8 @@ class Server:
         for attempt in range(RETRIES):
             load = run_load(settings, self.port, connections, size, settings.seconds, "--warmup",
                             str(settings.warmup), "--mark-fd", str(self.control),
-                            *(options or self.load_options), pass_fds=[self.control], program=program)
+                            *(self.load_options if program == "load" else options),
+                            pass_fds=[self.control], program=program)
             server = decode(self.process.stdout.readline(), self.name)
             waited = max(load["waited_s"], server["waited_s"])
             if not settings.is_disturbed(waited, load["seconds"], attempt):

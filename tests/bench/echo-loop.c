@@ -68,6 +68,21 @@ server_port (LoopServer *server)
   return g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address));
 }
 
+/* What serves a connection that is still open is not to be cut off without a word; then it has its turn. */
+static void
+end_server (LoopServer *server)
+{
+  g_autoptr (LoopFuture) closed = NULL;
+  g_autoptr (LoopFuture) ended = NULL;
+
+  loop_server_close (server);
+  loop_server_abort_clients (server);
+  closed = loop_server_wait_closed (server);
+  loop_event_loop_run_until_complete (loop, closed, NULL, NULL);
+  ended = loop_sleep (loop, 0.01);
+  loop_event_loop_run_until_complete (loop, ended, NULL, NULL);
+}
+
 static void
 on_control (gpointer user_data)
 {
@@ -116,6 +131,7 @@ main (int argc, char **argv)
   loop_event_loop_run_forever (loop);
 
   echo_finish ();
+  end_server (g_value_get_object (&value));
   loop_event_loop_close (loop);
   g_object_unref (loop);
   if (inspector != NULL)

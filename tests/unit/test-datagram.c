@@ -105,7 +105,8 @@ START_TEST (test_sizes)
       ck_assert (loop_datagram_transport_sendto (client->transport, data, sizes[i], NULL, NULL));
       tcp_run_until (tcp.loop, client->n_received == i + 1);
       ck_assert_uint_eq (g_bytes_get_size (g_ptr_array_index (client->received, i)), sizes[i]);
-      ck_assert_mem_eq (g_bytes_get_data (g_ptr_array_index (client->received, i), NULL), data, sizes[i]);
+      if (sizes[i] > 0)
+        ck_assert_mem_eq (g_bytes_get_data (g_ptr_array_index (client->received, i), NULL), data, sizes[i]);
     }
   ck_assert_uint_eq (client->errors->len, 0);
 

@@ -516,7 +516,9 @@ START_TEST (test_random)
         }
       else
         {
-          gsize length = MIN ((gsize) g_rand_int_range (rand, 1, 6000), 200000 - n_sent);
+          gsize length = (gsize) g_rand_int_range (rand, 1, 6000);
+
+          length = MIN (length, 200000 - n_sent);
 
           loop_stream_reader_feed_data (reader, (const guint8 *) sent + n_sent, length);
           n_sent += length;

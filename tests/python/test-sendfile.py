@@ -2,8 +2,10 @@
 """Files that are sent, as asyncio's users know it."""
 
 import asyncio
+import errno
 import io
 import os
+import resource
 import socket
 import tempfile
 import unittest
@@ -155,6 +157,27 @@ class TestSendfile(unittest.TestCase):
             # It was made for a moment what it is again.
             self.assertTrue(os.get_blocking(left.fileno()))
             self.assertEqual(right.recv(10), b"data")
+
+    def test_no_descriptors(self):
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+        async def send(transport):
+            left, right = socket.socketpair()
+            with left, right, tempfile.TemporaryFile() as file:
+                first_free = os.dup(0)
+                os.close(first_free)
+                resource.setrlimit(resource.RLIMIT_NOFILE, (first_free, limits[1]))
+                try:
+                    with self.assertRaises(OSError) as caught:
+                        self.loop.sendfile(transport, file)
+                    self.assertEqual(caught.exception.errno, errno.EMFILE)
+                    with self.assertRaises(OSError) as caught:
+                        await self.loop.sock_sendfile(left, file)
+                    self.assertEqual(caught.exception.errno, errno.EMFILE)
+                finally:
+                    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+        self.assertEqual(self.run_with(send), b"")
 
     def test_misuse(self):
         async def send(transport):

@@ -8,6 +8,7 @@ a Gio.Socket, the library does it, and addresses are those of GIO.
 
 import errno
 import os
+import select
 import socket
 import ssl
 
@@ -72,6 +73,8 @@ def to_stream(file):
         return file
     if "b" not in getattr(file, "mode", "b"):
         raise ValueError("file should be opened in binary mode")
+    # GIO makes such a thing for a moment, and ends the process if it cannot: this is an error that can be caught.
+    select.epoll().close()
     stream = Gio.UnixInputStream.new(file.fileno(), False)
     stream.file = file
     return stream

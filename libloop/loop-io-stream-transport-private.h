@@ -88,7 +88,19 @@ LoopIOStreamTransport *loop_io_stream_transport_new (LoopEventLoop *loop,
 G_GNUC_INTERNAL
 void loop_io_stream_transport_start (LoopIOStreamTransport *self, LoopFuture *waiter);
 
-/* For loop-io-stream-transport.c, from loop-io-stream-transport-write.c. */
+/* For loop-io-stream-transport.c, from loop-io-stream-transport-read.c. */
+G_GNUC_INTERNAL
+void loop_io_stream_transport_class_init_read (LoopTransportClass *klass);
+G_GNUC_INTERNAL
+void loop_io_stream_transport_init_read (LoopIOStreamTransport *self);
+G_GNUC_INTERNAL
+void loop_io_stream_transport_start_reading (LoopIOStreamTransport *self);
+G_GNUC_INTERNAL
+void loop_io_stream_transport_read_rest (LoopIOStreamTransport *self);
+G_GNUC_INTERNAL
+void loop_io_stream_transport_drop_read (LoopIOStreamTransport *self);
+
+/* From loop-io-stream-transport-write.c. */
 G_GNUC_INTERNAL
 void loop_io_stream_transport_class_init_write (LoopTransportClass *klass);
 G_GNUC_INTERNAL
@@ -116,6 +128,14 @@ loop_io_stream_transport_set_shown (LoopIOStreamTransport *self, guint8 *flag, g
   loop_event_loop_enter (self->parent_instance.loop);
   *flag = !!value;
   loop_event_loop_leave (self->parent_instance.loop);
+}
+
+static inline void
+loop_io_stream_transport_clear_source (GSource **source)
+{
+  if (*source != NULL)
+    g_source_destroy (*source);
+  g_clear_pointer (source, g_source_unref);
 }
 
 static inline void

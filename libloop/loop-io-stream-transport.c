@@ -9,7 +9,7 @@
 #include <string.h>
 
 /*
- * Writing is in loop-io-stream-transport-write.c; here is all the rest.
+ * Reading and writing are in loop-io-stream-transport-read.c and -write.c; here is all the rest.
  *
  * What GIO calls, on the loop's context, only takes down what has happened: the protocol is called
  * by the loop, as with any transport. An asynchronous operation has a reference to the transport and
@@ -18,14 +18,8 @@
  */
 G_DEFINE_FINAL_TYPE (LoopIOStreamTransport, loop_io_stream_transport, LOOP_TYPE_TRANSPORT)
 
-/* A read takes as much as there is room for; the room grows and shrinks with what comes. */
-#define MIN_READ_SIZE 4096
-#define MAX_READ_SIZE (256 * 1024)
-
 /* How long the loop's close waits for operations that it has cancelled, in microseconds. */
 #define MAX_CLOSE_TIME (5 * G_USEC_PER_SEC)
-
-static void start_reading (LoopIOStreamTransport *self);
 
 static inline LoopEventLoop *
 get_loop (LoopIOStreamTransport *self)
@@ -47,14 +41,6 @@ loop_io_stream_transport_watch (LoopIOStreamTransport *self, GSource *source, GS
   g_source_attach (source, get_loop (self)->context);
 
   return source;
-}
-
-static void
-clear_source (GSource **source)
-{
-  if (*source != NULL)
-    g_source_destroy (*source);
-  g_clear_pointer (source, g_source_unref);
 }
 
 /*
@@ -140,28 +126,13 @@ loop_io_stream_transport_end (LoopIOStreamTransport *self)
   return FALSE;
 }
 
-static gboolean
-can_read (LoopIOStreamTransport *self)
-{
-  return !self->is_read_paused && !self->is_read_finished && !self->is_closing && self->is_connected;
-}
-
-static void
-drop_read (LoopIOStreamTransport *self)
-{
-  clear_source (&self->read_source);
-  g_cancellable_cancel (self->read_cancellable);
-  self->is_held = FALSE;
-  g_clear_error (&self->read_error);
-}
-
 /* Nothing is written from now on, and nothing new is read. */
 static void
 begin_closing (LoopIOStreamTransport *self)
 {
   self->is_unwritable = TRUE;
   loop_io_stream_transport_set_shown (self, &self->is_closing, TRUE);
-  drop_read (self);
+  loop_io_stream_transport_drop_read (self);
 }
 
 /* The end of every transport's life. */
@@ -223,245 +194,9 @@ loop_io_stream_transport_force_close (LoopIOStreamTransport *self, GError *excep
   self->is_lost = TRUE;
   self->lost_error = exception;
   begin_closing (self);
-  clear_source (&self->write_source);
+  loop_io_stream_transport_clear_source (&self->write_source);
   g_cancellable_cancel (self->cancellable);
   loop_io_stream_transport_schedule (self, call_connection_lost, "connection_lost");
-}
-
-/* Takes @error. */
-static void
-fail_read (LoopIOStreamTransport *self, GError *error)
-{
-  g_prefix_error_literal (&error, "Could not read from the stream: ");
-  loop_io_stream_transport_force_close (self, error);
-}
-
-static void
-handle_eof (LoopIOStreamTransport *self)
-{
-  self->is_read_finished = TRUE;
-  if (!self->iface->eof_received (loop_io_stream_transport_get_own_protocol (self)))
-    loop_transport_close (LOOP_TRANSPORT (self));
-}
-
-/*
- * Asks a buffered protocol where to put what has come; it may do anything in there.
- *
- * Returns: 0 if the protocol is another one by now, or wants nothing, or if the connection ends because of that
- */
-static gsize
-ask_for_buffer (LoopIOStreamTransport *self, GObject *protocol, gpointer *buffer)
-{
-  GError *error = NULL;
-  gsize size = loop_buffered_protocol_ask (self->buffered_iface, protocol, -1, buffer, &error);
-
-  if (size == 0)
-    {
-      loop_transport_report_no_buffer (LOOP_TRANSPORT (self), error);
-      loop_io_stream_transport_force_close (self, error);
-    }
-
-  return can_read (self) && self->parent_instance.protocol == protocol ? size : 0;
-}
-
-/* Returns: %FALSE if there is nothing more to be read, now or ever */
-static gboolean
-read_once (LoopIOStreamTransport *self, GObject *protocol, gpointer theirs, gpointer buffer, gsize size)
-{
-  const LoopBufferedProtocolInterface *buffered_iface = self->buffered_iface;
-  g_autoptr (GError) error = NULL;
-  gssize n = g_pollable_input_stream_read_nonblocking (G_POLLABLE_INPUT_STREAM (self->input),
-                                                       theirs != NULL ? theirs : buffer, size, NULL, &error);
-
-  if (n > 0)
-    {
-      loop_io_stream_transport_count (&self->n_received, (gsize) n);
-      if (theirs != NULL)
-        buffered_iface->buffer_updated (LOOP_BUFFERED_PROTOCOL (protocol), (gsize) n);
-      else
-        self->iface->data_received (LOOP_PROTOCOL (protocol), buffer, (gsize) n);
-    }
-  else if (n == 0 && self->write_error == NULL)
-    {
-      handle_eof (self);
-    }
-  else if (n < 0 && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
-    {
-      fail_read (self, g_steal_pointer (&error));
-    }
-
-  return n > 0;
-}
-
-static void
-read_pollable (LoopIOStreamTransport *self, int max_calls)
-{
-  LoopEventLoop *loop = get_loop (self);
-  gboolean is_shared;
-  gsize our_size;
-  guint8 *buffer = loop_event_loop_take_read_buffer (loop, &our_size, &is_shared);
-
-  for (int i = 0; i < max_calls && can_read (self); i++)
-    {
-      g_autoptr (GObject) protocol = g_object_ref (self->parent_instance.protocol);
-      gpointer theirs = NULL;
-      gsize size = our_size;
-
-      if (self->buffered_iface != NULL)
-        {
-          size = ask_for_buffer (self, protocol, &theirs);
-          if (size == 0)
-            continue;
-          if (theirs == NULL)
-            size = MIN (size, our_size);
-        }
-      if (!read_once (self, protocol, theirs, buffer, size))
-        break;
-    }
-
-  loop_event_loop_return_read_buffer (loop, buffer, is_shared);
-}
-
-static void
-read_some (gpointer data)
-{
-  LoopIOStreamTransport *self = data;
-
-  read_pollable (self, LOOP_IO_STREAM_TRANSPORT_MAX_CALLS);
-  self->is_reading = FALSE;
-  start_reading (self);
-}
-
-static gboolean
-input_ready (GObject *stream, gpointer data)
-{
-  LoopIOStreamTransport *self = data;
-
-  g_clear_pointer (&self->read_source, g_source_unref);
-  self->is_reading = TRUE;
-  loop_io_stream_transport_schedule (self, read_some, "readable stream");
-
-  return G_SOURCE_REMOVE;
-}
-
-/* A part of what is held, or all of it. */
-static void
-hand_over_some (LoopIOStreamTransport *self)
-{
-  const LoopBufferedProtocolInterface *buffered_iface = self->buffered_iface;
-  g_autoptr (GObject) protocol = g_object_ref (self->parent_instance.protocol);
-  const guint8 *data = self->read_buffer + self->read_start;
-  gsize n = (gsize) self->n_read - self->read_start;
-  gpointer theirs = NULL;
-
-  if (buffered_iface != NULL)
-    {
-      gsize size = ask_for_buffer (self, protocol, &theirs);
-
-      n = MIN (n, size);
-    }
-  if (n == 0)
-    return;
-
-  self->read_start += n;
-  self->is_held = self->read_start < (gsize) self->n_read;
-  if (theirs != NULL)
-    {
-      memcpy (theirs, data, n);
-      buffered_iface->buffer_updated (LOOP_BUFFERED_PROTOCOL (protocol), n);
-    }
-  else
-    {
-      self->iface->data_received (LOOP_PROTOCOL (protocol), data, n);
-    }
-}
-
-/* Hands over what an operation has read, as long as the protocol wants it. */
-static void
-deliver (gpointer data)
-{
-  LoopIOStreamTransport *self = data;
-
-  while (self->is_held && can_read (self))
-    {
-      if (self->n_read > 0)
-        {
-          hand_over_some (self);
-          continue;
-        }
-
-      self->is_held = FALSE;
-      if (self->n_read == 0)
-        handle_eof (self);
-      else
-        fail_read (self, g_steal_pointer (&self->read_error));
-    }
-
-  self->is_reading = FALSE;
-  start_reading (self);
-}
-
-static void
-read_done (GObject *source, GAsyncResult *result, gpointer data)
-{
-  g_autoptr (LoopIOStreamTransport) self = data;
-  g_autoptr (GError) error = NULL;
-  gssize n = g_input_stream_read_finish (G_INPUT_STREAM (source), result, &error);
-
-  if (!loop_io_stream_transport_end (self))
-    return;
-
-  if (self->is_closing)
-    {
-      self->is_reading = FALSE;
-      loop_io_stream_transport_go_on (self);
-      return;
-    }
-
-  if (n > 0)
-    {
-      loop_io_stream_transport_count (&self->n_received, (gsize) n);
-      if ((gsize) n == self->read_size)
-        self->read_size = MIN (self->read_size * 2, MAX_READ_SIZE);
-      else if ((gsize) n < self->read_size / 4)
-        self->read_size = MAX (self->read_size / 2, MIN_READ_SIZE);
-    }
-  self->n_read = n;
-  self->read_start = 0;
-  self->read_error = g_steal_pointer (&error);
-  self->is_held = TRUE;
-  loop_io_stream_transport_schedule (self, deliver, "read from stream");
-}
-
-static void
-read_operation (LoopIOStreamTransport *self)
-{
-  g_free (self->read_buffer);
-  self->read_buffer = g_malloc (self->read_size);
-  g_input_stream_read_async (self->input, self->read_buffer, self->read_size, G_PRIORITY_DEFAULT,
-                             self->read_cancellable, read_done, loop_io_stream_transport_begin (self));
-  loop_io_stream_transport_begun (self);
-}
-
-static void
-start_reading (LoopIOStreamTransport *self)
-{
-  if (!can_read (self) || self->is_reading || self->read_source != NULL)
-    return;
-
-  if (self->is_input_pollable)
-    {
-      GSource *source = g_pollable_input_stream_create_source (G_POLLABLE_INPUT_STREAM (self->input), NULL);
-
-      self->read_source = loop_io_stream_transport_watch (self, source, G_SOURCE_FUNC (input_ready));
-      return;
-    }
-
-  self->is_reading = TRUE;
-  if (self->is_held)
-    loop_io_stream_transport_schedule (self, deliver, "read from stream");
-  else
-    read_operation (self);
 }
 
 static void
@@ -470,8 +205,7 @@ finish_after_write_error (gpointer data)
   LoopIOStreamTransport *self = data;
 
   /* The peer may have said why before it went: what it sent is not to be lost. */
-  if (can_read (self) && self->is_input_pollable)
-    read_pollable (self, G_MAXINT);
+  loop_io_stream_transport_read_rest (self);
 
   loop_io_stream_transport_force_close (self, g_steal_pointer (&self->write_error));
 }
@@ -490,7 +224,7 @@ loop_io_stream_transport_fail_write (LoopIOStreamTransport *self, GError *error)
   self->write_error = error;
   g_prefix_error_literal (&self->write_error, "Could not write to the stream: ");
   loop_write_buffer_clear (&self->buffer);
-  clear_source (&self->write_source);
+  loop_io_stream_transport_clear_source (&self->write_source);
   loop_io_stream_transport_schedule (self, finish_after_write_error, "failed write");
 }
 
@@ -526,7 +260,7 @@ stream_loop_closed (LoopCloseHook *hook)
       loop_event_loop_warn_of_open (loop, "transport", self->parent_instance.node.id);
       self->is_lost = TRUE;
       begin_closing (self);
-      clear_source (&self->write_source);
+      loop_io_stream_transport_clear_source (&self->write_source);
       g_cancellable_cancel (self->cancellable);
     }
 
@@ -615,38 +349,6 @@ loop_io_stream_transport_get_extra_info (LoopTransport *transport, const char *n
 }
 
 static void
-loop_io_stream_transport_pause_reading (LoopTransport *transport)
-{
-  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
-
-  if (self->is_read_paused || self->is_closing)
-    return;
-
-  loop_io_stream_transport_set_shown (self, &self->is_read_paused, TRUE);
-  clear_source (&self->read_source);
-}
-
-static void
-loop_io_stream_transport_resume_reading (LoopTransport *transport)
-{
-  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
-
-  if (!self->is_read_paused || self->is_closing)
-    return;
-
-  loop_io_stream_transport_set_shown (self, &self->is_read_paused, FALSE);
-  start_reading (self);
-}
-
-static gboolean
-loop_io_stream_transport_is_reading (LoopTransport *transport)
-{
-  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
-
-  return !self->is_read_paused && !self->is_closing;
-}
-
-static void
 loop_io_stream_transport_describe (LoopTransport *transport, LoopTransportDescription *description)
 {
   LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
@@ -700,10 +402,8 @@ loop_io_stream_transport_class_init (LoopIOStreamTransportClass *klass)
   transport_class->is_closing = loop_io_stream_transport_is_closing;
   transport_class->get_extra_info = loop_io_stream_transport_get_extra_info;
   transport_class->protocol_changed = loop_io_stream_transport_protocol_changed;
-  transport_class->pause_reading = loop_io_stream_transport_pause_reading;
-  transport_class->resume_reading = loop_io_stream_transport_resume_reading;
-  transport_class->is_reading = loop_io_stream_transport_is_reading;
   transport_class->describe = loop_io_stream_transport_describe;
+  loop_io_stream_transport_class_init_read (transport_class);
   loop_io_stream_transport_class_init_write (transport_class);
 }
 
@@ -711,9 +411,8 @@ static void
 loop_io_stream_transport_init (LoopIOStreamTransport *self)
 {
   self->fd = -1;
-  self->read_cancellable = g_cancellable_new ();
   self->cancellable = g_cancellable_new ();
-  self->read_size = MIN_READ_SIZE;
+  loop_io_stream_transport_init_read (self);
   self->high_water = LOOP_TRANSPORT_HIGH_WATER;
   self->low_water = LOOP_TRANSPORT_HIGH_WATER / 4;
 }
@@ -811,7 +510,7 @@ call_connection_made (gpointer data)
 
   loop_io_stream_transport_set_shown (self, &self->is_connected, TRUE);
   self->iface->connection_made (loop_io_stream_transport_get_own_protocol (self), LOOP_TRANSPORT (self));
-  start_reading (self);
+  loop_io_stream_transport_start_reading (self);
 
   waiter = g_steal_pointer (&self->waiter);
   if (waiter != NULL)

@@ -41,7 +41,7 @@ ROOMS = [
         happy-eyeballs listener server sock sendfile stream stream-read stream-reader stream-reader-protocol stream-result stream-writer
         io-channel io-wait io-input-stream io-output-stream io-stream
         connect-accepted create-unix-server connecting unix-connector listen-fds
-        io-stream-transport io-stream-transport-write connect-io-stream
+        io-stream-transport io-stream-transport-read io-stream-transport-write connect-io-stream
         file-source file-source-read sock-sendfile
         event-loop-server event-loop-connection event-loop-sock event-loop-datagram
         sock-accept sock-connect sock-receive sock-send sock-wait address-info

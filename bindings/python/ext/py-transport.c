@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "py-common.h"
+#include "py-transport.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -9,56 +9,15 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-/*
- * A transport on a connected stream socket: an asyncio.Transport around a LoopTransport.
- *
- * Each has a reference to the other until the connection is lost. The socket is the
- * transport's own; an object of Python's for it, which asyncio gives to whoever asks, is
- * made on demand and lets go of the descriptor before the transport closes it.
- */
-typedef struct
-{
-  PyObject_HEAD PyObject *extra; /* in the slot of asyncio.BaseTransport's */
-  PyObject *flow_control[4];     /* in those of a mixin that asyncio.sendfile asks for: not used */
-  PyLoop *loop;                  /* NULL once the connection is lost */
-  LoopTransport *transport;
-  PyObject *protocol;
-  PyObject *sock;   /* a socket.socket, or NULL: nobody has asked */
-  PyObject *server; /* or NULL */
-  PyObject *waiter; /* or NULL: is to be told once the connection is made */
-  PyObject *empty_waiter;
-  PyObject *exception; /* with which the connection is to be lost */
-  PyObject *dict;
-  PyObject *weak_references;
-  PyOwned owned;   /* while the bridge to libloop is there */
-  gsize low_water; /* to go back to */
-  gsize high_water;
-  int fd;
-  guint n_lost_writes;
-  char is_buffered; /* the protocol is an asyncio.BufferedProtocol */
-  char is_closing;
-  char is_lost; /* connection_lost is due or was called */
-  char is_eof;
-  char is_paused;
-  char is_writing_paused; /* the protocol was told so */
-  char is_draining;       /* empty_waiter waits for the buffer to be empty */
-} PyTransport;
-
 PyTypeObject *py_transport_type;
 
 static PyObject *buffered_protocol_type; /* asyncio.BufferedProtocol */
 static PyObject *socket_type;            /* socket.socket */
 static PyObject *transport_socket_type;  /* asyncio.trsock.TransportSocket */
-static PyObject *logger_warning;
-
-/* asyncio.constants.LOG_THRESHOLD_FOR_CONNLOST_WRITES */
-#define LOG_THRESHOLD 5
-
-static void transport_force_close (PyTransport *self, PyObject *exception);
 
 /* The protocol raised: the connection cannot go on. */
-static void
-fatal_error (PyTransport *self, const char *message)
+void
+py_transport_fatal_error (PyTransport *self, const char *message)
 {
   PyObject *exception;
 
@@ -75,13 +34,13 @@ fatal_error (PyTransport *self, const char *message)
   if (self->loop != NULL && (!PyErr_GivenExceptionMatches (exception, PyExc_OSError) || self->loop->is_debug))
     py_loop_report (self->loop, message, Py_NewRef (exception), (PyObject *) self,
                     self->protocol != NULL ? self->protocol : Py_None);
-  transport_force_close (self, exception);
+  py_transport_force_close (self, exception);
   Py_DECREF (exception);
 }
 
 /* Of calls whose failure does not end the connection. */
-static void
-report_call (PyTransport *self, PyObject *result, const char *message)
+void
+py_transport_report (PyTransport *self, PyObject *result, const char *message)
 {
   if (result != NULL)
     Py_DECREF (result);
@@ -92,323 +51,6 @@ report_call (PyTransport *self, PyObject *result, const char *message)
   else
     py_loop_report (self->loop, message, py_take_exception (), (PyObject *) self, self->protocol);
 }
-
-/* --- What libloop's transport tells -------------------------------------------------------------- */
-
-/* Gives a future that is pending its result. */
-static PyObject *
-fulfil (PyObject *future)
-{
-  PyObject *done = PyObject_CallMethod (future, "done", NULL);
-
-  if (done == Py_False)
-    Py_SETREF (done, PyObject_CallMethod (future, "set_result", "O", Py_None));
-
-  return done;
-}
-
-static void
-tell_waiter (PyTransport *self)
-{
-  PyObject *waiter = self->waiter;
-
-  if (waiter == NULL)
-    return;
-
-  self->waiter = NULL;
-  report_call (self, fulfil (waiter), "Could not tell that a connection was made");
-  Py_DECREF (waiter);
-}
-
-static void
-connection_made (LoopTransport *transport, gpointer data)
-{
-  PyTransport *self = data;
-  PyObject *result;
-
-  if (self->is_lost)
-    return;
-
-  if (self->transport == NULL)
-    {
-      /* Of a server: here we meet. */
-      self->transport = g_object_ref (transport);
-      self->fd = loop_transport_get_fd (transport);
-    }
-
-  result = PyObject_CallMethodOneArg (self->protocol, py_str.connection_made, (PyObject *) self);
-  report_call (self, result, "Exception in protocol.connection_made()");
-  tell_waiter (self);
-}
-
-static void
-lend_out (PyTransport *self)
-{
-  PyObject *result;
-
-  if (self->sock == NULL)
-    return;
-
-  /* The descriptor is closed by the transport: the object lets go of it. */
-  result = PyObject_CallMethod (self->sock, "detach", NULL);
-  if (result == NULL)
-    PyErr_WriteUnraisable (self->sock);
-  Py_XDECREF (result);
-}
-
-/* Whoever asks for them later still gets them, as in asyncio. */
-static void
-remember_addresses (PyTransport *self)
-{
-  PyObject *names[] = { py_str.sockname, py_str.peername };
-
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
-    {
-      PyObject *result = PyObject_CallMethod ((PyObject *) self, "get_extra_info", "O", names[i]);
-
-      if (result == NULL)
-        PyErr_WriteUnraisable ((PyObject *) self);
-      Py_XDECREF (result);
-    }
-}
-
-static void
-fail_empty_waiter (PyTransport *self)
-{
-  PyObject *waiter = self->empty_waiter;
-  PyObject *error;
-  PyObject *result;
-
-  if (waiter == NULL)
-    return;
-
-  error = PyObject_CallFunction (PyExc_ConnectionError, "s", "Connection is closed by peer");
-  result = PyObject_CallMethod (waiter, "done", NULL);
-  if (result == Py_False && error != NULL)
-    Py_XSETREF (result, PyObject_CallMethod (waiter, "set_exception", "O", error));
-  Py_XDECREF (error);
-  if (result == NULL)
-    PyErr_WriteUnraisable (waiter);
-  Py_XDECREF (result);
-}
-
-/* The end, however it came about: what the transport has is let go of. */
-static void
-finish (PyTransport *self)
-{
-  PyObject *server = self->server;
-
-  remember_addresses (self);
-  lend_out (self);
-  self->fd = -1;
-  fail_empty_waiter (self);
-  g_clear_object (&self->transport);
-  Py_CLEAR (self->sock);
-  Py_CLEAR (self->protocol);
-  Py_CLEAR (self->exception);
-  Py_CLEAR (self->loop);
-
-  self->server = NULL;
-  if (server != NULL)
-    {
-      PyObject *result = PyObject_CallMethodNoArgs (server, py_str._detach);
-
-      if (result == NULL)
-        PyErr_WriteUnraisable (server);
-      Py_XDECREF (result);
-      Py_DECREF (server);
-    }
-}
-
-static void
-connection_lost (LoopTransport *transport, const GError *error, gpointer data)
-{
-  PyTransport *self = data;
-  PyObject *exception = self->exception;
-  PyObject *result;
-
-  if (exception != NULL)
-    Py_INCREF (exception);
-  else if (error != NULL)
-    exception = py_exception_from_gerror (error);
-  else
-    exception = Py_NewRef (Py_None);
-
-  self->is_closing = TRUE;
-  self->is_lost = TRUE;
-  Py_INCREF (self);
-  if (exception == NULL)
-    {
-      PyErr_WriteUnraisable ((PyObject *) self);
-      exception = Py_NewRef (Py_None);
-    }
-  result = PyObject_CallMethodOneArg (self->protocol, py_str.connection_lost, exception);
-  report_call (self, result, "Exception in protocol.connection_lost()");
-  Py_DECREF (exception);
-  finish (self);
-  Py_DECREF (self);
-}
-
-/* When the loop was closed, nobody is told of the connection's end. */
-static void
-protocol_freed (gpointer data)
-{
-  PyTransport *self = data;
-
-  py_owned_remove (&self->owned);
-  self->is_lost = TRUE;
-  self->is_closing = TRUE;
-  if (self->fd >= 0)
-    {
-      lend_out (self);
-      self->fd = -1;
-    }
-  Py_DECREF (self);
-}
-
-static gboolean
-give_to_buffer (PyTransport *self, const guint8 *data, gsize length)
-{
-  while (length > 0)
-    {
-      PyObject *hint = PyLong_FromSsize_t (-1);
-      PyObject *buffer = PyObject_CallMethodOneArg (self->protocol, py_str.get_buffer, hint);
-      PyObject *n_bytes;
-      PyObject *result;
-      Py_buffer view;
-      gsize n;
-
-      Py_DECREF (hint);
-      if (buffer == NULL || PyObject_GetBuffer (buffer, &view, PyBUF_WRITABLE) < 0)
-        {
-          Py_XDECREF (buffer);
-          fatal_error (self, "Fatal error: protocol.get_buffer() call failed.");
-          return FALSE;
-        }
-
-      n = MIN (length, (gsize) view.len);
-      memcpy (view.buf, data, n);
-      PyBuffer_Release (&view);
-      Py_DECREF (buffer);
-      if (n == 0)
-        {
-          PyErr_SetString (PyExc_RuntimeError, "get_buffer() returned an empty buffer");
-          fatal_error (self, "Fatal error: protocol.get_buffer() call failed.");
-          return FALSE;
-        }
-
-      n_bytes = PyLong_FromSize_t (n);
-      result = n_bytes != NULL ? PyObject_CallMethodOneArg (self->protocol, py_str.buffer_updated, n_bytes) : NULL;
-      Py_XDECREF (n_bytes);
-      if (result == NULL)
-        {
-          fatal_error (self, "Fatal error: protocol.buffer_updated() call failed.");
-          return FALSE;
-        }
-      Py_DECREF (result);
-      data += n;
-      length -= n;
-
-      if (self->protocol == NULL || self->is_lost)
-        return FALSE;
-    }
-
-  return TRUE;
-}
-
-static void
-data_received (LoopTransport *transport, const guint8 *data, gsize length, gpointer user_data)
-{
-  PyTransport *self = user_data;
-  PyObject *bytes;
-  PyObject *result;
-
-  if (G_UNLIKELY (self->is_lost))
-    return;
-
-  Py_INCREF (self);
-  if (G_UNLIKELY (self->is_buffered))
-    {
-      give_to_buffer (self, data, length);
-    }
-  else
-    {
-      bytes = PyBytes_FromStringAndSize ((const char *) data, (Py_ssize_t) length);
-      result = bytes != NULL ? PyObject_CallMethodOneArg (self->protocol, py_str.data_received, bytes) : NULL;
-      Py_XDECREF (bytes);
-      if (G_UNLIKELY (result == NULL))
-        fatal_error (self, "Fatal error: protocol.data_received() call failed.");
-      else
-        Py_DECREF (result);
-    }
-  Py_DECREF (self);
-}
-
-static gboolean
-eof_received (LoopTransport *transport, gpointer user_data)
-{
-  PyTransport *self = user_data;
-  PyObject *result;
-  int keep_open;
-
-  if (self->is_lost)
-    return FALSE;
-
-  Py_INCREF (self);
-  result = PyObject_CallMethodNoArgs (self->protocol, py_str.eof_received);
-  keep_open = result != NULL ? PyObject_IsTrue (result) : -1;
-  Py_XDECREF (result);
-  if (keep_open < 0)
-    fatal_error (self, "Fatal error: protocol.eof_received() call failed.");
-  else if (!keep_open)
-    self->is_closing = TRUE;
-  Py_DECREF (self);
-
-  return keep_open == 1;
-}
-
-static void
-pause_writing (LoopTransport *transport, gpointer user_data)
-{
-  PyTransport *self = user_data;
-
-  if (self->protocol == NULL || self->is_draining)
-    return;
-
-  self->is_writing_paused = TRUE;
-  report_call (self, PyObject_CallMethodNoArgs (self->protocol, py_str.pause_writing),
-               "protocol.pause_writing() failed");
-}
-
-static void
-resume_writing (LoopTransport *transport, gpointer user_data)
-{
-  PyTransport *self = user_data;
-
-  if (self->is_draining)
-    {
-      self->is_draining = FALSE;
-      loop_transport_set_write_buffer_limits (transport, (gssize) self->high_water, (gssize) self->low_water, NULL);
-      if (self->empty_waiter != NULL)
-        report_call (self, fulfil (self->empty_waiter), "Could not tell that everything was written");
-    }
-
-  if (self->protocol == NULL || !self->is_writing_paused)
-    return;
-
-  self->is_writing_paused = FALSE;
-  report_call (self, PyObject_CallMethodNoArgs (self->protocol, py_str.resume_writing),
-               "protocol.resume_writing() failed");
-}
-
-static const LoopProtocolVTable protocol_vtable = {
-  .connection_made = connection_made,
-  .connection_lost = connection_lost,
-  .pause_writing = pause_writing,
-  .resume_writing = resume_writing,
-  .data_received = data_received,
-  .eof_received = eof_received,
-};
 
 /* --- Closing ---------------------------------------------------------------------------------- */
 
@@ -433,8 +75,8 @@ transport_close (PyObject *object, PyObject *unused)
   Py_RETURN_NONE;
 }
 
-static void
-transport_force_close (PyTransport *self, PyObject *exception)
+void
+py_transport_force_close (PyTransport *self, PyObject *exception)
 {
   if (self->exception == NULL && exception != NULL && exception != Py_None && !self->is_lost)
     self->exception = Py_NewRef (exception);
@@ -449,7 +91,7 @@ PyDoc_STRVAR (abort_doc, "abort($self, /)\n--\n\nClose the transport at once. Wh
 static PyObject *
 transport_abort (PyObject *self, PyObject *unused)
 {
-  transport_force_close ((PyTransport *) self, NULL);
+  py_transport_force_close ((PyTransport *) self, NULL);
 
   Py_RETURN_NONE;
 }
@@ -458,7 +100,7 @@ transport_abort (PyObject *self, PyObject *unused)
 static PyObject *
 transport__force_close (PyObject *self, PyObject *exception)
 {
-  transport_force_close ((PyTransport *) self, exception);
+  py_transport_force_close ((PyTransport *) self, exception);
 
   Py_RETURN_NONE;
 }
@@ -473,7 +115,7 @@ transport__fatal_error (PyObject *self, PyObject *args)
     return NULL;
 
   PyErr_SetObject ((PyObject *) Py_TYPE (exception), exception);
-  fatal_error ((PyTransport *) self, message);
+  py_transport_fatal_error ((PyTransport *) self, message);
 
   Py_RETURN_NONE;
 }
@@ -486,225 +128,6 @@ transport_is_closing (PyObject *object, PyObject *unused)
   PyTransport *self = (PyTransport *) object;
 
   return PyBool_FromLong (self->is_closing || (self->transport != NULL && loop_transport_is_closing (self->transport)));
-}
-
-/* --- Writing ---------------------------------------------------------------------------------- */
-
-static void
-free_bytes (gpointer bytes)
-{
-  PyGILState_STATE state = PyGILState_Ensure ();
-
-  Py_DECREF ((PyObject *) bytes);
-  PyGILState_Release (state);
-}
-
-/* What is larger is not copied when the peer does not take it at once. */
-#define MIN_SHARED (16 * 1024)
-
-static void
-write_object (PyTransport *self, PyObject *data, const char *bytes, Py_ssize_t length)
-{
-  if (length >= MIN_SHARED && PyBytes_CheckExact (data))
-    {
-      g_autoptr (GBytes) shared = g_bytes_new_with_free_func (bytes, (gsize) length, free_bytes, Py_NewRef (data));
-
-      loop_transport_write_bytes (self->transport, shared);
-    }
-  else
-    {
-      loop_transport_write (self->transport, (const guint8 *) bytes, (gsize) length);
-    }
-}
-
-static gboolean
-check_writable (PyTransport *self)
-{
-  if (self->is_eof)
-    {
-      PyErr_SetString (PyExc_RuntimeError, "Cannot call write() after write_eof()");
-      return FALSE;
-    }
-
-  if (self->empty_waiter != NULL)
-    {
-      PyErr_SetString (PyExc_RuntimeError, "unable to write; sendfile is in progress");
-      return FALSE;
-    }
-
-  return TRUE;
-}
-
-static PyObject *
-count_lost_write (PyTransport *self)
-{
-  if (self->n_lost_writes++ >= LOG_THRESHOLD)
-    return PyObject_CallFunction (logger_warning, "s", "socket.send() raised exception.");
-
-  Py_RETURN_NONE;
-}
-
-PyDoc_STRVAR (write_doc,
-              "write($self, data, /)\n--\n\n"
-              "Write bytes: at once as far as the peer takes them, the rest when it does.");
-
-static PyObject *
-transport_write (PyObject *object, PyObject *data)
-{
-  PyTransport *self = (PyTransport *) object;
-  Py_buffer view;
-
-  if (G_UNLIKELY (!PyBytes_Check (data) && !PyByteArray_Check (data) && !PyMemoryView_Check (data)))
-    return PyErr_Format (PyExc_TypeError, "data argument must be a bytes-like object, not '%s'",
-                         Py_TYPE (data)->tp_name);
-  if (G_UNLIKELY (self->is_eof || self->empty_waiter != NULL) && !check_writable (self))
-    return NULL;
-  if (PyObject_GetBuffer (data, &view, PyBUF_SIMPLE) < 0)
-    return NULL;
-
-  if (view.len > 0)
-    {
-      if (G_UNLIKELY (self->is_closing || self->transport == NULL))
-        {
-          PyBuffer_Release (&view);
-          return count_lost_write (self);
-        }
-      write_object (self, data, view.buf, view.len);
-    }
-  PyBuffer_Release (&view);
-
-  Py_RETURN_NONE;
-}
-
-PyDoc_STRVAR (
-    writelines_doc,
-    "writelines($self, list_of_data, /)\n--\n\nWrite pieces one after another, with as few calls as possible.");
-
-static PyObject *
-transport_writelines (PyObject *object, PyObject *lines)
-{
-  PyTransport *self = (PyTransport *) object;
-  PyObject *sequence;
-  g_autoptr (GPtrArray) pieces = NULL;
-
-  if (!check_writable (self))
-    return NULL;
-  sequence = PySequence_Fast (lines, "writelines() argument must be an iterable of bytes-like objects");
-  if (sequence == NULL)
-    return NULL;
-
-  pieces = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE (sequence); i++)
-    {
-      PyObject *item = PySequence_Fast_GET_ITEM (sequence, i);
-      PyObject *bytes = PyBytes_CheckExact (item) ? Py_NewRef (item) : NULL;
-
-      if (bytes == NULL && (PyByteArray_Check (item) || PyMemoryView_Check (item) || PyBytes_Check (item)))
-        bytes = PyBytes_FromObject (item);
-      else if (bytes == NULL)
-        PyErr_Format (PyExc_TypeError, "sequence item %zd: expected a bytes-like object, %s found", i,
-                      Py_TYPE (item)->tp_name);
-      if (bytes == NULL)
-        {
-          Py_DECREF (sequence);
-          return NULL;
-        }
-      g_ptr_array_add (pieces, g_bytes_new_with_free_func (PyBytes_AS_STRING (bytes), (gsize) PyBytes_GET_SIZE (bytes),
-                                                           free_bytes, bytes));
-    }
-  Py_DECREF (sequence);
-
-  if (self->is_closing || self->transport == NULL)
-    return count_lost_write (self);
-  loop_transport_writelines (self->transport, (GBytes **) pieces->pdata, pieces->len);
-
-  Py_RETURN_NONE;
-}
-
-PyDoc_STRVAR (write_eof_doc,
-              "write_eof($self, /)\n--\n\nClose the writing end once what is buffered has been written.");
-
-static PyObject *
-transport_write_eof (PyObject *object, PyObject *unused)
-{
-  PyTransport *self = (PyTransport *) object;
-
-  if (!self->is_closing && !self->is_eof)
-    {
-      self->is_eof = TRUE;
-      if (self->transport != NULL)
-        loop_transport_write_eof (self->transport);
-    }
-
-  Py_RETURN_NONE;
-}
-
-static PyObject *
-transport_can_write_eof (PyObject *self, PyObject *unused)
-{
-  Py_RETURN_TRUE;
-}
-
-PyDoc_STRVAR (get_write_buffer_size_doc, "get_write_buffer_size($self, /)\n--\n\nReturn how many bytes are buffered.");
-
-static PyObject *
-transport_get_write_buffer_size (PyObject *object, PyObject *unused)
-{
-  PyTransport *self = (PyTransport *) object;
-
-  return PyLong_FromSize_t (self->transport != NULL ? loop_transport_get_write_buffer_size (self->transport) : 0);
-}
-
-PyDoc_STRVAR (set_write_buffer_limits_doc,
-              "set_write_buffer_limits($self, high=None, low=None)\n--\n\n"
-              "Set when the protocol is told to pause and to resume writing.");
-
-static PyObject *
-transport_set_write_buffer_limits (PyObject *object, PyObject *args, PyObject *kwargs)
-{
-  static char *keywords[] = { "high", "low", NULL };
-  PyTransport *self = (PyTransport *) object;
-  PyObject *values[] = { Py_None, Py_None };
-  gssize limits[2] = { -1, -1 };
-  GError *error = NULL;
-
-  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "|OO", keywords, &values[0], &values[1]))
-    return NULL;
-
-  for (guint i = 0; i < G_N_ELEMENTS (values); i++)
-    {
-      if (values[i] == Py_None)
-        continue;
-      limits[i] = PyNumber_AsSsize_t (values[i], PyExc_OverflowError);
-      if (limits[i] == -1 && PyErr_Occurred ())
-        return NULL;
-      if (limits[i] < 0)
-        return PyErr_Format (PyExc_ValueError, "high (%R) must be >= low (%R) must be >= 0", values[0], values[1]);
-    }
-
-  if (self->transport != NULL &&
-      !loop_transport_set_write_buffer_limits (self->transport, limits[0], limits[1], &error))
-    {
-      g_error_free (error);
-      return PyErr_Format (PyExc_ValueError, "high (%R) must be >= low (%R) must be >= 0", values[0], values[1]);
-    }
-
-  Py_RETURN_NONE;
-}
-
-PyDoc_STRVAR (get_write_buffer_limits_doc, "get_write_buffer_limits($self, /)\n--\n\nReturn (low, high), in bytes.");
-
-static PyObject *
-transport_get_write_buffer_limits (PyObject *object, PyObject *unused)
-{
-  PyTransport *self = (PyTransport *) object;
-  gsize low = 0;
-  gsize high = 0;
-
-  if (self->transport != NULL)
-    loop_transport_get_write_buffer_limits (self->transport, &low, &high);
-
-  return Py_BuildValue ("(nn)", (Py_ssize_t) low, (Py_ssize_t) high);
 }
 
 /* --- Reading ---------------------------------------------------------------------------------- */
@@ -927,7 +350,7 @@ transport__make_empty_waiter (PyObject *object, PyObject *unused)
 
   if (self->transport == NULL || loop_transport_get_write_buffer_size (self->transport) == 0)
     {
-      PyObject *result = fulfil (self->empty_waiter);
+      PyObject *result = py_transport_fulfil (self->empty_waiter);
 
       Py_XDECREF (result);
       return result != NULL ? Py_NewRef (self->empty_waiter) : NULL;
@@ -1061,15 +484,15 @@ make_bridge (PyTransport *self)
 {
   py_owned_add (&self->owned, &self->loop->owned, (PyObject *) self);
 
-  return loop_protocol_new (&protocol_vtable, self, protocol_freed);
+  return loop_protocol_new (&py_transport_protocol_vtable, self, py_transport_protocol_freed);
 }
 
 static void
 attach_to_server (PyTransport *self)
 {
   if (self->server != NULL)
-    report_call (self, PyObject_CallMethodNoArgs (self->server, py_str._attach),
-                 "Could not attach a connection to its server");
+    py_transport_report (self, PyObject_CallMethodNoArgs (self->server, py_str._attach),
+                         "Could not attach a connection to its server");
 }
 
 /* Returns: (transfer full): a protocol of libloop's, which makes a transport for @protocol when it is connected */
@@ -1136,26 +559,45 @@ py_loop_make_socket_transport (PyObject *loop_object, PyObject *args, PyObject *
   return (PyObject *) self;
 }
 
+PyDoc_STRVAR (write_doc,
+              "write($self, data, /)\n--\n\n"
+              "Write bytes: at once as far as the peer takes them, the rest when it does.");
+
+PyDoc_STRVAR (
+    writelines_doc,
+    "writelines($self, list_of_data, /)\n--\n\nWrite pieces one after another, with as few calls as possible.");
+
+PyDoc_STRVAR (write_eof_doc,
+              "write_eof($self, /)\n--\n\nClose the writing end once what is buffered has been written.");
+
+PyDoc_STRVAR (get_write_buffer_size_doc, "get_write_buffer_size($self, /)\n--\n\nReturn how many bytes are buffered.");
+
+PyDoc_STRVAR (set_write_buffer_limits_doc,
+              "set_write_buffer_limits($self, high=None, low=None)\n--\n\n"
+              "Set when the protocol is told to pause and to resume writing.");
+
+PyDoc_STRVAR (get_write_buffer_limits_doc, "get_write_buffer_limits($self, /)\n--\n\nReturn (low, high), in bytes.");
+
 #define FUNCTION(function) ((PyCFunction) (void (*) (void)) (function))
 
 static PyMethodDef transport_methods[] = {
   { "abort", transport_abort, METH_NOARGS, abort_doc },
-  { "can_write_eof", transport_can_write_eof, METH_NOARGS, NULL },
+  { "can_write_eof", py_transport_can_write_eof, METH_NOARGS, NULL },
   { "close", transport_close, METH_NOARGS, close_doc },
   { "get_extra_info", FUNCTION (transport_get_extra_info), METH_VARARGS | METH_KEYWORDS, get_extra_info_doc },
   { "get_protocol", transport_get_protocol, METH_NOARGS, get_protocol_doc },
-  { "get_write_buffer_limits", transport_get_write_buffer_limits, METH_NOARGS, get_write_buffer_limits_doc },
-  { "get_write_buffer_size", transport_get_write_buffer_size, METH_NOARGS, get_write_buffer_size_doc },
+  { "get_write_buffer_limits", py_transport_get_write_buffer_limits, METH_NOARGS, get_write_buffer_limits_doc },
+  { "get_write_buffer_size", py_transport_get_write_buffer_size, METH_NOARGS, get_write_buffer_size_doc },
   { "is_closing", transport_is_closing, METH_NOARGS, is_closing_doc },
   { "is_reading", transport_is_reading, METH_NOARGS, is_reading_doc },
   { "pause_reading", transport_pause_reading, METH_NOARGS, pause_reading_doc },
   { "resume_reading", transport_resume_reading, METH_NOARGS, resume_reading_doc },
   { "set_protocol", transport_set_protocol, METH_O, set_protocol_doc },
-  { "set_write_buffer_limits", FUNCTION (transport_set_write_buffer_limits), METH_VARARGS | METH_KEYWORDS,
+  { "set_write_buffer_limits", FUNCTION (py_transport_set_write_buffer_limits), METH_VARARGS | METH_KEYWORDS,
     set_write_buffer_limits_doc },
-  { "write", transport_write, METH_O, write_doc },
-  { "write_eof", transport_write_eof, METH_NOARGS, write_eof_doc },
-  { "writelines", transport_writelines, METH_O, writelines_doc },
+  { "write", py_transport_write, METH_O, write_doc },
+  { "write_eof", py_transport_write_eof, METH_NOARGS, write_eof_doc },
+  { "writelines", py_transport_writelines, METH_O, writelines_doc },
   { "_fatal_error", transport__fatal_error, METH_VARARGS, NULL },
   { "_force_close", transport__force_close, METH_O, NULL },
   { "_make_empty_waiter", transport__make_empty_waiter, METH_NOARGS, NULL },
@@ -1219,9 +661,9 @@ py_transport_init_type (PyObject *module)
   buffered_protocol_type = py_import_attribute ("asyncio", "BufferedProtocol");
   socket_type = py_import_attribute ("socket", "socket");
   transport_socket_type = py_import_attribute ("asyncio.trsock", "TransportSocket");
-  logger_warning = logger != NULL ? PyObject_GetAttrString (logger, "warning") : NULL;
+  py_transport_logger_warning = logger != NULL ? PyObject_GetAttrString (logger, "warning") : NULL;
   Py_XDECREF (logger);
-  if (base == NULL || logger_warning == NULL || buffered_protocol_type == NULL || socket_type == NULL ||
+  if (base == NULL || py_transport_logger_warning == NULL || buffered_protocol_type == NULL || socket_type == NULL ||
       transport_socket_type == NULL)
     return -1;
 

@@ -3,6 +3,7 @@
 #include "io-check.h"
 #include "loop-futures.h"
 #include "loop-transport-private.h"
+#include "metrics-check.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -213,6 +214,33 @@ check_both_ways (Kind kind)
 }
 
 FOR_ALL_KINDS (both_ways)
+
+/* What has gone over it counts when it is gone. */
+static void
+check_metrics (Kind kind)
+{
+  g_auto (Tcp) tcp = io_tcp_new ();
+  g_auto (End) end = make_end (&tcp, kind);
+  TcpPeer *peer = connect_stream (&tcp, end.stream);
+  /* The transport below is one as well, and has moved the same. */
+  guint64 n_layers = kind == TRANSPORT ? 2 : 1;
+
+  put (end.out, "hello");
+  loop_transport_write (peer->transport, (const guint8 *) "hi there", 8);
+  tcp_run_until (tcp.loop, peer->n_bytes == 5);
+  await_text (&tcp, end.in, "hi there");
+  metrics_assert_moved (tcp.loop, 5 * n_layers, 8 * n_layers);
+
+  loop_transport_close (peer->transport);
+  tcp_run_until (tcp.loop, peer->n_lost == 1 && (kind != TRANSPORT || io_is_lost (LOOP_IO_STREAM (end.stream))));
+  ck_assert_ptr_null (loop_transport_get_protocol (peer->transport));
+  metrics_assert_moved (tcp.loop, 5 * n_layers, 8 * n_layers);
+  g_clear_object (&peer->transport);
+  tcp_run_for (tcp.loop, 0.01);
+  metrics_assert_moved (tcp.loop, 5 * n_layers, 8 * n_layers);
+}
+
+FOR_ALL_KINDS (metrics)
 
 /* What is buffered is written before the end. */
 static void
@@ -720,6 +748,7 @@ END_TEST
 
 LOOP_TEST_MAIN ("io-stream-transport",
                 test_both_ways,
+                test_metrics,
                 test_write_then_close,
                 test_write_eof,
                 test_read_to_end,

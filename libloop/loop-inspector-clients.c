@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <glib-unix.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -140,6 +141,29 @@ client_closed (GDBusConnection *connection, gboolean remote_peer_vanished, GErro
 /* Whether there ever was a client: GDBus then has a thread. */
 gboolean loop_inspector_has_served;
 
+/*
+ * With the first client GDBus makes a context for its thread, and GLib aborts the process when there is no
+ * descriptor left for that: one is kept from before a client is accepted until then.
+ */
+static gboolean
+keep_spare (LoopInspector *self)
+{
+  if (self->spare_fd < 0 && !loop_inspector_has_served)
+    self->spare_fd = eventfd (0, EFD_CLOEXEC);
+
+  return self->spare_fd >= 0 || loop_inspector_has_served;
+}
+
+/* Also in the child of a fork, wherever the thread was: what is closed is never still in the field. */
+void
+loop_inspector_drop_spare (LoopInspector *self)
+{
+  int fd = __atomic_exchange_n (&self->spare_fd, -1, __ATOMIC_SEQ_CST);
+
+  if (fd >= 0)
+    close (fd);
+}
+
 /* Hands an authenticated client over to GDBus. Takes @fd. */
 static void
 serve_client (LoopInspector *self, int fd)
@@ -159,6 +183,7 @@ serve_client (LoopInspector *self, int fd)
   /* Without a flag for authentication, which is done, this neither blocks nor reads. */
   stream = g_socket_connection_factory_create_connection (socket);
   __atomic_store_n (&loop_inspector_has_served, TRUE, __ATOMIC_RELAXED);
+  loop_inspector_drop_spare (self);
   connection = g_dbus_connection_new_sync (G_IO_STREAM (stream), NULL, G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
                                            NULL, NULL, &error);
 
@@ -202,6 +227,8 @@ pending_client_free (PendingClient *client)
   if (client->auth.fd >= 0)
     close (client->auth.fd);
   loop_inspector_auth_clear (&client->auth);
+  if (client->inspector->pending.length == 0)
+    loop_inspector_drop_spare (client->inspector);
   g_free (client);
 }
 
@@ -221,9 +248,9 @@ pending_client_readable (int fd, GIOCondition condition, gpointer user_data)
         client->auth.fd = -1;
       else
         fd = -1;
-      pending_client_free (client);
       if (fd >= 0)
         serve_client (self, fd);
+      pending_client_free (client);
       return G_SOURCE_REMOVE;
 
     case LOOP_INSPECTOR_AUTH_FAILED:
@@ -267,26 +294,11 @@ choose_victim (LoopInspector *self)
   return self->pending.head->data;
 }
 
-static gboolean
-client_connected (int listener_fd, GIOCondition condition, gpointer user_data)
+/* Takes @fd. */
+static void
+add_pending (LoopInspector *self, int fd)
 {
-  LoopInspector *self = user_data;
   PendingClient *client;
-  int fd = accept4 (listener_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-  if (fd < 0)
-    {
-      /* Out of descriptors: the process is in trouble enough without a spinning inspector. */
-      if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-        g_usleep (G_USEC_PER_SEC / 10);
-      return G_SOURCE_CONTINUE;
-    }
-
-  if (!loop_inspector_auth_check_peer (fd) || self->clients->len >= LOOP_INSPECTOR_MAX_CLIENTS)
-    {
-      close (fd);
-      return G_SOURCE_CONTINUE;
-    }
 
   if (self->pending.length >= LOOP_INSPECTOR_MAX_PENDING)
     pending_client_free (choose_victim (self));
@@ -301,6 +313,28 @@ client_connected (int listener_fd, GIOCondition condition, gpointer user_data)
 
   /* What it has sent already, while it was queued, counts for it. */
   pending_client_readable (fd, G_IO_IN, client);
+}
+
+static gboolean
+client_connected (int listener_fd, GIOCondition condition, gpointer user_data)
+{
+  LoopInspector *self = user_data;
+  int fd = keep_spare (self) ? accept4 (listener_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK) : -1;
+  int saved_errno = errno;
+
+  if (fd >= 0 && loop_inspector_auth_check_peer (fd) && self->clients->len < LOOP_INSPECTOR_MAX_CLIENTS)
+    {
+      add_pending (self, fd);
+      return G_SOURCE_CONTINUE;
+    }
+
+  if (self->pending.length == 0)
+    loop_inspector_drop_spare (self);
+  if (fd >= 0)
+    close (fd);
+  /* Out of descriptors: the process is in trouble enough without a spinning inspector. */
+  else if (saved_errno == EMFILE || saved_errno == ENFILE || saved_errno == ENOMEM || saved_errno == ENOBUFS)
+    g_usleep (G_USEC_PER_SEC / 10);
 
   return G_SOURCE_CONTINUE;
 }

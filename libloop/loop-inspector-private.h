@@ -54,6 +54,7 @@ struct _LoopInspector
   GQueue pending;     /* of PendingClient */
   GPtrArray *clients; /* of GDBusConnection */
   GPtrArray *actions; /* that have not been answered yet */
+  int spare_fd;       /* for GDBus to start with, while nobody was served and there are pending clients; or -1 */
 
   pthread_mutex_t mutex;
   GPtrArray *extensions; /* of LoopInspectorExtension: added to, never removed from */
@@ -66,6 +67,8 @@ G_GNUC_INTERNAL
 void loop_inspector_stop_listening (LoopInspector *self);
 G_GNUC_INTERNAL
 extern gboolean loop_inspector_has_served;
+G_GNUC_INTERNAL
+void loop_inspector_drop_spare (LoopInspector *self);
 G_GNUC_INTERNAL
 void loop_inspector_drop_clients (LoopInspector *self);
 G_GNUC_INTERNAL

@@ -74,6 +74,7 @@ static void
 loop_inspector_init (LoopInspector *self)
 {
   self->socket.fd = -1;
+  self->spare_fd = -1;
   self->context = g_main_context_new ();
   self->main_loop = g_main_loop_new (self->context, FALSE);
   self->extensions = g_ptr_array_new_with_free_func (extension_free);
@@ -162,7 +163,7 @@ unlock_inspector (void)
 
 /*
  * The child of a fork has no thread of the inspector, and cannot know what that was doing:
- * it leaves to its parent all but the descriptor.
+ * it leaves to its parent all but the descriptors.
  */
 static void
 forget_inspector (void)
@@ -175,6 +176,7 @@ forget_inspector (void)
     {
       self->thread = NULL;
       loop_inspector_socket_close (&self->socket);
+      loop_inspector_drop_spare (self);
       loop_event_loop_n_observers--;
     }
 

@@ -380,6 +380,24 @@ class TestAuthentication(peer.TestCase):
         for connection in waiting:
             connection.close()
 
+    def test_descriptor_exhaustion_before_the_first(self):
+        """Who is about to get in when the last descriptor goes: GDBus needs one to start."""
+        connection = self.raw(self.target)
+        connection.sendall(b"\0AUTH EXTERNAL " + peer.HEX_UID + b"\r\n")
+        self.assertTrue(peer.read_line(connection).startswith(b"OK "))
+        self.target.do("exhaust")
+        connection.sendall(b"BEGIN\r\n" + peer.message(peer.PROCESS, "org.libloop.Process1", "ListLoops"))
+        self.assertEqual(len(peer.read_message(connection).get_body().unpack()[0]), 1)
+
+    def test_descriptor_exhaustion_before_any(self):
+        self.target.do("exhaust")
+        waiting = self.raw(self.target)
+        waiting.sendall(b"\0AUTH EXTERNAL " + peer.HEX_UID + b"\r\nBEGIN\r\n")
+        before = self.target.cpu
+        time.sleep(0.5)
+        self.assertLess(self.target.cpu - before, 0.2)
+        self.assertIsNone(self.target.process.poll())
+
     def test_stopped_target_is_closed_cleanly(self):
         connection = self.let_in()
         os.kill(self.target.pid, signal.SIGKILL)

@@ -207,6 +207,8 @@ class TestServers(TestCase):
 
     def test_throttled(self):
         port, server = self.serve()
+        # The client is in for good.
+        self.client.loops()
         self.target.do("exhaust")
         connection = socket.create_connection(("127.0.0.1", port), peer.PATIENCE)
         self.addCleanup(connection.close)

@@ -12,7 +12,13 @@ import { assert, assertEqual, assertThrows, covers, done, test } from './tap.js'
 covers ('StreamReader', 'StreamReaderProtocol', 'StreamWriter', 'StreamResult', 'open_connection', 'start_server',
         'open_unix_connection', 'start_unix_server');
 
-const decode = bytes => new TextDecoder ().decode (bytes);
+// What a reader gives are the bytes themselves.
+function decode (bytes)
+{
+  assert (bytes instanceof Uint8Array, `${String (bytes)} is not a Uint8Array`);
+
+  return new TextDecoder ().decode (bytes);
+}
 
 async function start (loop, callback, limit)
 {
@@ -67,6 +73,7 @@ test ('a reader by itself', () => withLoop (contexts.default, async loop => {
   assert (reader.get_loop () === loop);
   reader.set_transport (null);
   reader.feed_data ('one two,three;');
+  assertEqual (reader.get_partial (), null);
   assertEqual (decode (await reader.read (4)), 'one ');
   assertEqual (decode (await reader.readexactly (3)), 'two');
   assertEqual (decode (await reader.readuntil (',')), ',');
@@ -84,9 +91,12 @@ test ('a reader by itself', () => withLoop (contexts.default, async loop => {
   assertEqual (reader.exception (), null);
 
   const failed = new Loop.StreamReader (loop);
-  failed.set_exception (new Error ('mine'));
-  assert (String (failed.exception ().message).includes ('mine'));
-  assertThrows (() => failed.read (1).result (), Error);
+  const mine = new Error ('mine');
+  failed.set_exception (mine);
+  assert (failed.exception () === mine);
+  assert (assertThrows (() => failed.read (1).result (), Error) === mine);
+  failed.set_exception (new GLib.Error (Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT, 'late'));
+  assert (failed.exception ().matches (Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT));
 }));
 
 test ('a unix socket', () => withLoop (contexts.default, async loop => {

@@ -6,7 +6,7 @@ const { GLib, Loop } = imports.gi;
 const { goOn, report } = imports.overrides.libloop.callbacks;
 const { extend, last } = imports.overrides.libloop.classes;
 const { isThenable } = imports.overrides.libloop.coroutines;
-const { toError } = imports.overrides.libloop.exceptions;
+const { fromError, toError } = imports.overrides.libloop.exceptions;
 
 function toBytes (data)
 {
@@ -41,6 +41,17 @@ function extendStreamReader ()
     set_exception (exception)
     {
       native.set_exception.call (this, toError (exception, this));
+    },
+
+    exception ()
+    {
+      return fromError (native.exception.call (this), this);
+    },
+
+    // As the result of a read is: a Uint8Array.
+    get_partial ()
+    {
+      return native.get_partial.call (this)?.toArray () ?? null;
     },
   }));
 

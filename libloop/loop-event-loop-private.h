@@ -99,7 +99,7 @@ struct _LoopEventLoop
   guint n_fds_allocated;
 
   gint64 last_yield;
-  gint64 stamp;       /* the last time that was taken for the metrics, or 0 */
+  gint64 stamp;                      /* the last time that was taken for the metrics, or 0 */
   const LoopInterpreterHooks *hooks; /* or NULL */
   gpointer hooks_data;
 

@@ -28,7 +28,6 @@ typedef struct
 } LoopInterpreterHooks;
 
 LOOP_AVAILABLE_IN_1_0
-void
-loop_event_loop_set_interpreter_hooks (LoopEventLoop *self, const LoopInterpreterHooks *hooks, gpointer user_data);
+void loop_event_loop_set_interpreter_hooks (LoopEventLoop *self, const LoopInterpreterHooks *hooks, gpointer user_data);
 
 G_END_DECLS

@@ -137,5 +137,10 @@ START_TEST (test_failed_write)
 }
 END_TEST
 
-LOOP_TEST_MAIN ("make-socket-transport", test_echo, test_made_non_blocking, test_no_socket, test_twice,
-                test_closed_loop, test_failed_write)
+LOOP_TEST_MAIN ("make-socket-transport",
+                test_echo,
+                test_made_non_blocking,
+                test_no_socket,
+                test_twice,
+                test_closed_loop,
+                test_failed_write)

@@ -60,7 +60,8 @@ get_real (TortureCall call)
 static gboolean
 is_armed (void)
 {
-  return torture_shim_state != NULL && __atomic_load_n (&torture_shim_state->is_armed, __ATOMIC_ACQUIRE);
+  return torture_shim_state != NULL && __atomic_load_n (&torture_shim_state->is_armed, __ATOMIC_ACQUIRE) &&
+         torture_shim_state->driver != getpid ();
 }
 
 static gboolean

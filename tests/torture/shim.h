@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <glib.h>
 #include <netdb.h>
+#include <sys/types.h>
 
 /*
  * What the driver and the shim share, in memory that is mapped into both and into the processes that they fork.
@@ -137,6 +138,7 @@ typedef struct
 {
   TorturePlan plan;
   gboolean is_armed;
+  pid_t driver; /* or 0; its own calls never fail */
   guint n_calls[TORTURE_N_CALLS];
   guint n_injected;
   guint n_bad_closes; /* of numbers that were not open: another's, in a process with threads */

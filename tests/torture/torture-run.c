@@ -250,7 +250,7 @@ torture_run (TortureScenario scenario, const TorturePlan *plan, TortureOutcome *
     output_fd = memfd_create ("output", MFD_CLOEXEC);
   g_assert (ftruncate (output_fd, 0) == 0 && lseek (output_fd, 0, SEEK_SET) == 0);
 
-  *state = (TortureState) { .plan = *plan };
+  *state = (TortureState) { .plan = *plan, .driver = getpid () };
   fflush (stdout);
   pid = fork ();
   g_assert (pid >= 0);

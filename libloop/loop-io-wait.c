@@ -60,7 +60,7 @@ loop_io_channel_wake (LoopIOChannel *self)
     {
       LoopIOSource *source = link->data;
 
-      if (loop_io_channel_check (self, source->event))
+      if (!g_source_is_destroyed (&source->source) && loop_io_channel_check (self, source->event))
         g_source_set_ready_time (&source->source, 0);
     }
 
@@ -79,15 +79,24 @@ io_source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
   return callback != NULL ? callback (user_data) : G_SOURCE_CONTINUE;
 }
 
+/*
+ * The last reference is dropped, perhaps in another thread than the one that wakes sources up at this moment: in here
+ * there is a reference still, and whoever has the lock may use the source.
+ */
 static void
-io_source_finalize (GSource *source)
+io_source_dispose (GSource *source)
 {
   LoopIOSource *self = (LoopIOSource *) source;
 
   loop_io_channel_lock (self->channel);
   g_queue_unlink (&self->channel->sources, &self->link);
   loop_io_channel_unlock (self->channel);
-  g_object_unref (self->channel);
+}
+
+static void
+io_source_finalize (GSource *source)
+{
+  g_object_unref (((LoopIOSource *) source)->channel);
 }
 
 /* Returns: (transfer full): a source that is dispatched as long as @event holds; it needs no callback */
@@ -99,6 +108,7 @@ loop_io_channel_create_source (LoopIOChannel *self, LoopIOEvent event)
   LoopIOSource *io_source = (LoopIOSource *) source;
 
   g_source_set_static_name (source, "LoopIOStream");
+  g_source_set_dispose_function (source, io_source_dispose);
   io_source->channel = g_object_ref (self);
   io_source->event = event;
   io_source->link.data = io_source;

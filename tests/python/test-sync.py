@@ -114,18 +114,19 @@ class TestCondition(SyncCase):
         def enough(n):
             return len(items) >= n
 
-        def add(item):
-            self.assertTrue(condition.acquire().done())
-            items.append(item)
-            condition.notify_all()
-            condition.release()
+        async def add():
+            for item in range(2):
+                await condition.acquire()
+                items.append(item)
+                condition.notify_all()
+                condition.release()
 
         before = sys.getrefcount(enough)
         self.wait_for(condition.acquire())
         waiting = self.loop.create_task(condition.wait_for(lambda: enough(2)))
-        for i in range(2):
-            self.loop.call_later(0.001 * i, add, i)
+        adding = self.loop.create_task(add())
         self.assertTrue(self.wait_for(waiting))
+        self.assertTrue(adding.done())
         self.assertEqual(items, [0, 1])
         self.assertTrue(condition.locked())
         gc.collect()

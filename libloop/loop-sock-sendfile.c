@@ -63,7 +63,7 @@ drop_operation (LoopSockSendfile *self)
 static void
 let_go (LoopSockSendfile *self)
 {
-  g_autoptr (GSocket) socket = g_steal_pointer (&self->socket);
+  g_autoptr (GSocket) socket G_GNUC_UNUSED = g_steal_pointer (&self->socket);
 
   drop_operation (self);
   loop_close_hook_remove (&self->hook);

@@ -107,7 +107,7 @@ START_TEST (test_loop_closed)
   g_auto (Tcp) tcp = tcp_new ();
   DgramPeer *peer = dgram_open (&tcp, "127.0.0.1:0", NULL);
   g_autoptr (LoopDatagramOptions) options = dgram_options (NULL, "localhost:1");
-  g_autoptr (LoopFuture) future =
+  g_autoptr (LoopFuture) future G_GNUC_UNUSED =
       loop_event_loop_create_datagram_endpoint (tcp.loop, options, dgram_peer_factory, NULL, NULL);
 
   tcp_close_loop (&tcp);

@@ -620,7 +620,7 @@ check_buffered_protocol (Kind kind)
       Reader reader = { .received = g_byte_array_new (), .is_by_size = i == 1, .has_none = i == 2 };
       g_autoptr (LoopFuture) future =
           loop_event_loop_connect_io_stream (tcp.loop, end.stream, make_reader, &reader, NULL);
-      g_autoptr (LoopTransport) transport = tcp_take_transport (&tcp, future);
+      g_autoptr (LoopTransport) transport G_GNUC_UNUSED = tcp_take_transport (&tcp, future);
       IOFeed *feed = io_feed_new (end.out, bytes);
 
       if (i < 2)

@@ -170,7 +170,7 @@ check_connected (SockPair *pair, GSocket *listener, GSocketConnectable *address)
 {
   g_autoptr (GSocket) socket = sock_new (g_socket_get_family (listener), G_SOCKET_TYPE_STREAM);
   g_autoptr (GSocket) other = NULL;
-  g_autoptr (GSocketAddress) name = NULL;
+  g_autoptr (GSocketAddress) name G_GNUC_UNUSED = NULL;
   g_autofree char *text = NULL;
   LoopFuture *accepting = loop_event_loop_sock_accept (pair->loop, listener);
   LoopFuture *connecting = loop_event_loop_sock_connect (pair->loop, socket, address);

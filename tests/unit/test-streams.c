@@ -548,7 +548,7 @@ START_TEST (test_taken_over)
 {
   g_auto (Tcp) tcp = tcp_new ();
   g_auto (Clients) clients = { 0 };
-  g_autoptr (LoopStreamResult) client = connect_both (&tcp, &clients, 1000);
+  g_autoptr (LoopStreamResult) client G_GNUC_UNUSED = connect_both (&tcp, &clients, 1000);
   static const LoopProtocolVTable vtable = { 0 };
   g_autoptr (LoopProtocol) protocol = loop_protocol_new (&vtable, NULL, NULL);
   g_autoptr (LoopTransport) transport = g_object_ref (loop_stream_writer_get_transport (clients.writer));

@@ -91,7 +91,7 @@ START_TEST (test_abstract)
 {
   g_auto (Tcp) tcp = tcp_new ();
   g_autofree char *path = g_strdup_printf ("@loop-test-unix-server-%d", getpid ());
-  g_autoptr (LoopServer) server = serve (&tcp, path, NULL);
+  g_autoptr (LoopServer) server G_GNUC_UNUSED = serve (&tcp, path, NULL);
 
   check_echo (&tcp, path);
   check_fails (&tcp, path, NULL, G_IO_ERROR_ADDRESS_IN_USE, path);
@@ -102,7 +102,7 @@ START_TEST (test_extra_info)
 {
   g_auto (UnixPlace) place = unix_place_new ();
   g_auto (Tcp) tcp = tcp_new ();
-  g_autoptr (LoopServer) server = serve (&tcp, place.path, NULL);
+  g_autoptr (LoopServer) server G_GNUC_UNUSED = serve (&tcp, place.path, NULL);
   g_autofree char *sockname = NULL;
   g_autofree char *peername = NULL;
 
@@ -203,7 +203,7 @@ START_TEST (test_loop_closed)
 {
   g_auto (UnixPlace) place = unix_place_new ();
   g_auto (Tcp) tcp = tcp_new ();
-  g_autoptr (LoopServer) server = serve (&tcp, place.path, NULL);
+  g_autoptr (LoopServer) server G_GNUC_UNUSED = serve (&tcp, place.path, NULL);
 
   tcp_close_loop (&tcp);
   ck_assert (!unix_exists (place.path));
@@ -300,7 +300,7 @@ START_TEST (test_descriptors_sent)
 {
   g_auto (UnixPlace) place = unix_place_new ();
   g_auto (Tcp) tcp = tcp_new ();
-  g_autoptr (LoopServer) server = serve (&tcp, place.path, NULL);
+  g_autoptr (LoopServer) server G_GNUC_UNUSED = serve (&tcp, place.path, NULL);
   int fd = unix_raw_connect (&tcp, place.path);
   int ends[2];
   TcpPeer *peer;

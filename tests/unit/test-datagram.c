@@ -42,7 +42,7 @@ START_TEST (test_ipv6)
   g_auto (Tcp) tcp = tcp_new ();
   g_autoptr (DgramPeer) server = NULL;
   g_autoptr (DgramPeer) client = NULL;
-  g_autofree char *name = NULL;
+  g_autofree char *name G_GNUC_UNUSED = NULL;
   g_autofree char *target = NULL;
 
   tcp_skip_unless (tcp_has_ipv6 (), "there is no IPv6");

@@ -346,7 +346,7 @@ START_TEST (test_back_pressure)
   g_autoptr (GBytes) front = NULL;
   g_autoptr (GBytes) back = NULL;
   g_autoptr (LoopFuture) drain = NULL;
-  g_autofree guint8 *all = NULL;
+  g_autofree guint8 *all G_GNUC_UNUSED = NULL;
 
   loop_stream_writer_write_bytes (clients.writer, bytes);
   drain = loop_stream_writer_drain (clients.writer);

@@ -59,8 +59,19 @@ typedef struct
 /* The names of what is called and asked for all the time. */
 #define PY_STRINGS(STRING)                                                                                             \
   STRING (_attach)                                                                                                     \
+  STRING (_call_eof_received)                                                                                          \
+  STRING (_control_app_writing)                                                                                        \
+  STRING (_control_ssl_reading)                                                                                        \
   STRING (_detach)                                                                                                     \
+  STRING (_do_flush)                                                                                                   \
+  STRING (_do_handshake)                                                                                               \
+  STRING (_do_read__buffered)                                                                                          \
+  STRING (_do_shutdown)                                                                                                \
   STRING (_report_failure)                                                                                             \
+  STRING (_ssl_protocol)                                                                                               \
+  STRING (_sslobj)                                                                                                     \
+  STRING (_start_shutdown)                                                                                             \
+  STRING (append)                                                                                                      \
   STRING (buffer_updated)                                                                                              \
   STRING (connection_lost)                                                                                             \
   STRING (connection_made)                                                                                             \
@@ -69,13 +80,17 @@ typedef struct
   STRING (eof_received)                                                                                                \
   STRING (fileno)                                                                                                      \
   STRING (get_buffer)                                                                                                  \
+  STRING (join)                                                                                                        \
   STRING (loop)                                                                                                        \
   STRING (name)                                                                                                        \
   STRING (pause_writing)                                                                                               \
   STRING (peername)                                                                                                    \
+  STRING (pending)                                                                                                     \
+  STRING (read)                                                                                                        \
   STRING (resume_writing)                                                                                              \
   STRING (socket)                                                                                                      \
-  STRING (sockname)
+  STRING (sockname)                                                                                                    \
+  STRING (write)
 
 typedef struct
 {
@@ -136,6 +151,11 @@ int py_sock_init_type (PyObject *module);
 PyObject *py_loop_sock_recv (PyObject *loop, PyObject *const *args, Py_ssize_t n_args);
 PyObject *py_loop_sock_recv_into (PyObject *loop, PyObject *const *args, Py_ssize_t n_args);
 PyObject *py_loop_sock_sendall (PyObject *loop, PyObject *const *args, Py_ssize_t n_args);
+
+/* py-ssl.c */
+extern PyTypeObject *py_ssl_type;
+int py_ssl_init_types (PyObject *module);
+int py_ssl_receive (PyObject *protocol, const guint8 *data, gsize length);
 
 /* py-transport.c */
 int py_transport_init_type (PyObject *module);

@@ -236,7 +236,12 @@ data_received (LoopTransport *transport, const guint8 *data, gsize length, gpoin
     return;
 
   Py_INCREF (self);
-  if (G_UNLIKELY (self->is_buffered))
+  if (self->is_ssl)
+    {
+      if (py_ssl_receive (self->protocol, data, length) < 0)
+        py_transport_fatal_error (self, "Fatal error: protocol.buffer_updated() call failed.");
+    }
+  else if (G_UNLIKELY (self->is_buffered))
     {
       give_to_buffer (self, data, length);
     }

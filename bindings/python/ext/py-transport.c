@@ -187,6 +187,7 @@ take_protocol (PyTransport *self, PyObject *protocol)
     return FALSE;
 
   self->is_buffered = (char) is_buffered;
+  self->is_ssl = (char) PyObject_TypeCheck (protocol, py_ssl_type);
   Py_XSETREF (self->protocol, Py_NewRef (protocol));
 
   return TRUE;

@@ -31,6 +31,7 @@ typedef struct
   int fd;
   guint n_lost_writes;
   char is_buffered; /* the protocol is an asyncio.BufferedProtocol */
+  char is_ssl;      /* and is ours for TLS */
   char is_closing;
   char is_lost; /* connection_lost is due or was called */
   char is_eof;

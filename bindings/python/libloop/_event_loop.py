@@ -15,12 +15,11 @@ import weakref
 from asyncio import constants, events, format_helpers, tasks
 from asyncio.base_events import BaseEventLoop, _format_handle
 from asyncio.log import logger
-from asyncio.sslproto import SSLProtocol
 from asyncio.unix_events import _UnixSelectorEventLoop
 
 import _libloop
 
-from . import _subprocess
+from . import _ssl, _subprocess
 
 
 class _Watches:
@@ -121,9 +120,9 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
             application_factory = protocol_factory
 
             def protocol_factory():
-                return SSLProtocol(self, application_factory(), sslcontext, None, True,
-                                   ssl_handshake_timeout=ssl_handshake_timeout,
-                                   ssl_shutdown_timeout=ssl_shutdown_timeout)
+                return _ssl.SSLProtocol(self, application_factory(), sslcontext, None, True,
+                                        ssl_handshake_timeout=ssl_handshake_timeout,
+                                        ssl_shutdown_timeout=ssl_shutdown_timeout)
 
         self._servers[sock] = self._serve(sock.fileno(), protocol_factory, server, backlog)
 
@@ -132,6 +131,21 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
         if serving is not None:
             serving.close()
         sock.close()
+
+    # --- TLS ----------------------------------------------------------------------------------
+
+    def _make_ssl_transport(self, rawsock, protocol, sslcontext, waiter=None, *, server_side=False,
+                            server_hostname=None, extra=None, server=None, **timeouts):
+        ssl_protocol = _ssl.SSLProtocol(self, protocol, sslcontext, waiter, server_side, server_hostname, **timeouts)
+        self._make_socket_transport(rawsock, ssl_protocol, extra=extra, server=server)
+        return ssl_protocol._app_transport
+
+    async def start_tls(self, transport, protocol, sslcontext, *, server_side=False, server_hostname=None,
+                        ssl_handshake_timeout=None, ssl_shutdown_timeout=None):
+        """Upgrade a transport to TLS, and return the transport that the protocol is to use from then on."""
+        return await _ssl.start_tls(self, transport, protocol, sslcontext, server_side=server_side,
+                                    server_hostname=server_hostname, ssl_handshake_timeout=ssl_handshake_timeout,
+                                    ssl_shutdown_timeout=ssl_shutdown_timeout)
 
     # --- Files --------------------------------------------------------------------------------
 

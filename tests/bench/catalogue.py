@@ -53,6 +53,10 @@ GROWTH = [("ns_per_op", "ns each", "{:.1f}"), ("peak_mb", "peak MB", "{:.1f}"), 
           ("wall_s", "wall s", "{:.3f}")]
 TRANSFER = [("ns_per_op", "ns each", "{:,.0f}"), ("rate", "per s", "{:,.0f}"), ("user_ns", "user ns", "{:,.0f}"),
             ("cpu_ns", "CPU ns", "{:,.0f}"), ("wall_s", "wall s", "{:.3f}")]
+PYTHON_COST = [("ns_per_op", "ns each", "{:,.0f}"), ("user_ns", "user ns", "{:,.0f}"), ("cpu_ns", "CPU ns", "{:,.0f}"),
+               ("wall_s", "wall s", "{:.3f}")]
+PYTHON_ECHO = [("rate", "requests/s", "{:,.0f}"), ("user_us", "user µs", "{:.2f}"), ("cpu_us", "CPU µs", "{:.2f}"),
+               ("p50_us", "p50 µs", "{:.0f}"), ("p99_us", "p99 µs", "{:.0f}"), ("busy", "busy", "{:.0%}")]
 LATENESS = [("p50_us", "p50 µs", "{:.0f}"), ("p99_us", "p99 µs", "{:.0f}"),
             ("max_us", "max µs", "{:.0f}"), ("early", "early", "{:.0f}")]
 ECHO = [("rate", "requests/s", "{:,.0f}"), ("user_us", "user µs", "{:.3f}"),
@@ -89,7 +93,7 @@ def echo_contenders(*names):
     programs = {"libloop": "echo-loop", "raw epoll": "echo-epoll", "libuv": "echo-uv",
                 "libevent": "echo-event", "GIO": "echo-gio"}
     arguments = {"bufferevent": ["echo-event", "--bufferevent"], "asyncio": ["echo-asyncio.py"],
-                 "uvloop": ["echo-asyncio.py", "--uvloop"]}
+                 "uvloop": ["echo-asyncio.py", "uvloop"]}
     return [Contender(name, arguments.get(name) or [programs[name]]) for name in names]
 
 
@@ -117,6 +121,32 @@ def echo(connections, size):
         ECHO, {"connections": connections, "size": size},
         notes=["user µs: the server's time outside system calls, by the time stamp counter; "
                "(sampled): what getrusage says, which the kernel guesses at each tick"])
+
+
+PYTHON = ("libloop", "uvloop", "asyncio")
+
+
+def python(mode, title, bar, aim=None):
+    """A mode of bench-python.py."""
+    return Benchmark(
+        f"py-{mode}", title, "calls",
+        [Contender(name, ["bench-python.py", name, mode]) for name in PYTHON],
+        [Check("ns_per_op", "faster", bar, aim, peer="uvloop")], PYTHON_COST)
+
+
+def python_echo(name, title, options, arguments=(), kind="echo", figures=None, checks=()):
+    return Benchmark(
+        f"py-{name}", title, kind,
+        [Contender(loop, ["echo-asyncio.py", *arguments, loop]) for loop in PYTHON],
+        list(checks), figures or PYTHON_ECHO, options)
+
+
+def python_protocol(size, connections):
+    label = "1k" if size == 1024 else str(size)
+    return python_echo(
+        f"echo-{label}-{connections}", f"echo by a protocol in Python, {size} bytes, {connections} connections",
+        {"connections": connections, "size": size},
+        checks=[Check("rate", "share", 1.0, peer="uvloop"), Check("user_us", "cost", 0.9, 0.7, peer="uvloop")])
 
 
 def files(mode, *peers):
@@ -288,7 +318,7 @@ BENCHMARKS = [
         "echo-streams", "TCP echo through streams, 64 bytes, 50 connections", "echo",
         [Contender("libloop", ["echo-loop", "--streams"]),
          Contender("protocol", ["echo-loop"]),
-         Contender("asyncio", ["echo-asyncio-streams.py"])],
+         Contender("asyncio", ["echo-asyncio.py", "--streams"])],
         [Check("user_us", "cost", 0.2, 0.1, peer="asyncio"),
          Check("rate", "share", 0.7, 0.9, peer="protocol")],
         ECHO, {"connections": 50, "size": 64},
@@ -320,4 +350,27 @@ BENCHMARKS = [
          Check("rate", "less", 5, peer="plain", subject="polled")],
         INSPECTOR, {"connections": 50, "size": 64, "slices": 12},
         notes=["off and plain run the same code: what lies between them is the noise"]),
+] + [
+    python("soon-chain", "Python: call_soon, each callback schedules the next", 1.2, 2),
+    python("soon-batch", "Python: call_soon, 200,000 at a time", 1.5, 2),
+    python("later-cancel", "Python: call_later and cancel", 2, 3),
+    python("sleepers", "Python: 100,000 tasks that sleep at a time", 2, 3),
+    python("threadsafe", "Python: call_soon_threadsafe, a thread and the loop answer each other", 1.2, 2),
+    python("executor", "Python: run_in_executor, one call after another", 1.2, 2),
+    python("spawn", "Python: processes that end at once, one after another", 1.2, 2),
+    python("start", "Python: an interpreter imports the package and makes a loop", 1.0),
+] + [
+    python_protocol(size, connections) for size in (64, 1024) for connections in (1, 50, 500)
+] + [
+    python_echo("streams", "echo by streams in Python, 1,024 bytes, 50 connections", {"connections": 50, "size": 1024},
+                ["--streams"], checks=[Check("rate", "share", 1.1, 1.5, peer="uvloop")]),
+    python_echo("sock", "echo by sock_recv() and sock_sendall(), 1,024 bytes, 50 connections",
+                {"connections": 50, "size": 1024}, ["--sock"],
+                checks=[Check("rate", "share", 1.1, 1.5, peer="uvloop")]),
+    python_echo("tls", "echo over TLS in Python, 1,024 bytes, 50 connections",
+                {"connections": 50, "size": 1024, "tls": True}, ["--tls"],
+                checks=[Check("rate", "share", 1.0, 1.3, peer="uvloop")]),
+    python_echo("tls-idle", "TLS in Python, 20 active connections beside 1,000 idle ones",
+                {"connections": 20, "size": 64, "idle": 1000, "tls": True}, ["--tls"], kind="idle", figures=IDLE,
+                checks=[Check("bytes_idle", "cost", 1.0, 0.5, peer="uvloop"), Check("bytes_idle", "most", 48000)]),
 ]

@@ -89,7 +89,7 @@ class Server:
 
     Its options: "message" is the size of what is answered by itself, however much comes at
     once; "depth" how many of those the load sends at once; with "unix" it listens on a path;
-    with "reconnect" each request has a connection of its own.
+    with "reconnect" each request has a connection of its own; with "tls" it speaks TLS.
     """
 
     def __init__(self, settings, argv, options=None):
@@ -102,7 +102,7 @@ class Server:
         if options.get("unix"):
             env["BENCH_UNIX"] = os.path.join(settings.runtime_dir.name, f"echo-{id(self):x}")
         self.load_options = ["--depth", str(options.get("depth", 1))]
-        self.load_options += ["--reconnect"] if options.get("reconnect") else []
+        self.load_options += ["--" + name for name in ("reconnect", "tls") if options.get(name)]
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
         self.control = self.process.stdin.fileno()
         try:
@@ -175,7 +175,7 @@ class IdleConnections:
         settings = server.settings
         self.process = subprocess.Popen(
             [settings.path("load"), "--hold", "--pid", str(server.process.pid), "--warmup",
-             str(settings.warmup), str(server.port), str(connections), str(size), "0", str(idle)],
+             str(settings.warmup), *server.load_options, str(server.port), str(connections), str(size), "0", str(idle)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=settings.env())
         report = decode(self.process.stdout.readline(), "load --hold")
         self.bytes_each = (report["resident_after"] - report["resident_before"]) / idle
@@ -275,8 +275,8 @@ def round_idle(settings, benchmark, contenders, number):
     with contextlib.ExitStack() as stack:
         pairs = {}
         for contender in contenders:
-            quiet = stack.enter_context(Server(settings, settings.argv(contender)))
-            crowded = stack.enter_context(Server(settings, settings.argv(contender)))
+            quiet, crowded = (stack.enter_context(Server(settings, settings.argv(contender), benchmark.options))
+                              for _ in range(2))
             crowd = stack.enter_context(IdleConnections(crowded, connections, size, idle))
             pairs[contender.name] = (quiet, crowded, crowd)
         for slice_number in range(settings.slices):

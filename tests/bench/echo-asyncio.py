@@ -1,20 +1,29 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""An echo server on asyncio, or with --uvloop on uvloop: a protocol of Python's for each connection.
+"""An echo server in Python, on the loop that is named: asyncio, uvloop or libloop.
 
-It does what echo-util.h says of all echo servers.
+    echo-asyncio.py [--streams | --sock] [--tls] [LOOP]
+
+It does what echo-util.h says of all echo servers: with a protocol for each connection or,
+with --streams or --sock, with a coroutine that reads from a stream or from a socket.
 """
 
 import asyncio
+import contextlib
+import importlib
 import json
 import os
 import resource
 import socket
+import ssl
+import subprocess
 import sys
+import tempfile
 import time
 
 MESSAGE = int(os.environ.get("BENCH_MESSAGE", 0))
 PATH = os.environ.get("BENCH_UNIX")
+BUFFER_SIZE = 64 * 1024
 
 
 def pin():
@@ -36,6 +45,33 @@ class Echo(asyncio.Protocol):
             return
         for start in range(0, len(data), MESSAGE):
             self.transport.write(data[start:start + MESSAGE])
+
+
+async def echo_stream(reader, writer):
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(BUFFER_SIZE):
+            Echo.n_requests += 1
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+async def echo_socket(loop, sock):
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with sock, contextlib.suppress(ConnectionError):
+        while data := await loop.sock_recv(sock, BUFFER_SIZE):
+            Echo.n_requests += 1
+            await loop.sock_sendall(sock, data)
+
+
+async def accept_sockets(loop, listener):
+    tasks = set()
+    while True:
+        sock, _ = await loop.sock_accept(listener)
+        task = loop.create_task(echo_socket(loop, sock))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
 
 def waited():
@@ -74,16 +110,39 @@ class Control:
                 self.report()
 
 
-async def serve(name):
+def make_ssl_context():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.TemporaryDirectory() as directory:
+        certificate, key = (os.path.join(directory, name) for name in ("certificate.pem", "key.pem"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-subj", "/CN=localhost", "-days", "2", "-keyout", key, "-out", certificate],
+                       stderr=subprocess.DEVNULL, check=True)
+        context.load_cert_chain(certificate, key)
+    return context
+
+
+async def start(loop, options):
+    """Begins to serve. Returns the socket that listens, and what is to be kept."""
+    if "--sock" in options:
+        listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        listener.setblocking(False)
+        return listener, loop.create_task(accept_sockets(loop, listener))
+    context = make_ssl_context() if "--tls" in options else None
+    where = {"host": "127.0.0.1", "port": 0, "family": socket.AF_INET, "backlog": 4096, "ssl": context}
+    if "--streams" in options:
+        server = await asyncio.start_server(echo_stream, **where)
+    elif PATH:
+        server = await loop.create_unix_server(Echo, PATH, backlog=4096)
+    else:
+        server = await loop.create_server(Echo, **where)
+    return server.sockets[0], server
+
+
+async def serve(name, options):
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
-    if PATH:
-        await loop.create_unix_server(Echo, PATH, backlog=4096)
-        port = 0
-    else:
-        server = await loop.create_server(Echo, "127.0.0.1", 0, family=socket.AF_INET, backlog=4096)
-        port = server.sockets[0].getsockname()[1]
-    print(json.dumps({"port": port, "inspector": ""}), flush=True)
+    listener, kept = await start(loop, options)
+    print(json.dumps({"port": 0 if PATH else listener.getsockname()[1], "inspector": ""}), flush=True)
 
     control = Control(name, ended.set)
     loop.add_reader(0, control.read)
@@ -91,16 +150,15 @@ async def serve(name):
     loop.remove_reader(0)
     if not control.has_reported:
         control.report()
+    del kept
 
 
 def main():
-    is_uvloop = "--uvloop" in sys.argv[1:]
-    if is_uvloop:
-        import uvloop
-
-        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    options = {argument for argument in sys.argv[1:] if argument.startswith("--")}
+    name = ([argument for argument in sys.argv[1:] if argument not in options] or ["asyncio"])[0]
     pin()
-    asyncio.run(serve("uvloop" if is_uvloop else "asyncio"))
+    with asyncio.Runner(loop_factory=importlib.import_module(name).new_event_loop) as runner:
+        runner.run(serve(name, options))
 
 
 main()

@@ -14,6 +14,7 @@
  *   --pid PID      report the resident memory of that process
  *   --depth N      send N messages at once, and count each
  *   --reconnect    close the connection after each answer, and make another
+ *   --tls          talk TLS
  *   --hold         measure nothing: keep the idle connections open until the
  *                  end of standard input
  */
@@ -35,6 +36,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "bench-tls.h"
 #include "bench-util.h"
 
 #define MAX_EVENTS 512
@@ -49,6 +51,7 @@
 typedef struct
 {
   int fd;
+  BenchTls *tls; /* or NULL */
   unsigned int phase;
   size_t sent;
   size_t received;
@@ -69,6 +72,7 @@ static unsigned int n_connections;
 static size_t size;
 static unsigned int depth = 1;
 static bool reconnect;
+static bool use_tls;
 static int epoll_fd;
 
 static unsigned int outstanding;
@@ -139,13 +143,30 @@ open_connection (void)
   return fd;
 }
 
+static ssize_t
+send_data (int fd, BenchTls *tls, const void *data, size_t length)
+{
+  return tls != NULL ? bench_tls_send (tls, data, length) : send (fd, data, length, MSG_NOSIGNAL);
+}
+
+static ssize_t
+recv_data (int fd, BenchTls *tls, void *data, size_t length)
+{
+  return tls != NULL ? bench_tls_recv (tls, data, length) : recv (fd, data, length, 0);
+}
+
 static void
 connection_open (Connection *connection)
 {
-  struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.ptr = connection };
+  struct epoll_event event = { .events = EPOLLIN, .data.ptr = connection };
 
   connection->fd = open_connection ();
+  if (use_tls)
+    connection->tls = bench_tls_connect (connection->fd);
   fcntl (connection->fd, F_SETFL, O_NONBLOCK);
+  /* We always read all that we wait for; with TLS, after what is not data there may be more. */
+  if (!use_tls)
+    event.events |= EPOLLET;
   /* Only messages that may not fit need to know when there is room. */
   if (size > 16384)
     event.events |= EPOLLOUT;
@@ -156,7 +177,8 @@ connection_open (Connection *connection)
 static void
 connection_send (Connection *connection)
 {
-  ssize_t n = send (connection->fd, message_of (connection) + connection->sent, size - connection->sent, MSG_NOSIGNAL);
+  ssize_t n = send_data (connection->fd, connection->tls, message_of (connection) + connection->sent,
+                         size - connection->sent);
 
   if (n < 0 && errno != EAGAIN)
     fail ("send");
@@ -175,14 +197,14 @@ connection_start (Connection *connection, uint64_t now)
   connection_send (connection);
 }
 
-static void
-connection_receive (Connection *connection)
+/* Returns: whether the answer is not complete yet, and there may be more of it */
+static bool
+connection_receive_some (Connection *connection)
 {
-  ssize_t n = recv (connection->fd, inbox, sizeof inbox, 0);
-  uint64_t now;
+  ssize_t n = recv_data (connection->fd, connection->tls, inbox, sizeof inbox);
 
   if (n < 0 && errno == EAGAIN)
-    return;
+    return false;
   if (n < 0)
     fail ("recv");
   if (n == 0 || (size_t) n > size - connection->received ||
@@ -192,6 +214,17 @@ connection_receive (Connection *connection)
       exit (1);
     }
   connection->received += (size_t) n;
+  return connection->received < size;
+}
+
+static void
+connection_receive (Connection *connection)
+{
+  uint64_t now;
+
+  /* A record is read by itself; of a socket, what is there comes at once. */
+  while (connection_receive_some (connection) && use_tls)
+    ;
   if (connection->received < size)
     return;
 
@@ -220,7 +253,6 @@ mark (int fd, char c)
     fail ("mark");
 }
 
-/* Edge-triggered: we always read all that we wait for. */
 static void
 turn (uint64_t deadline)
 {
@@ -293,14 +325,18 @@ open_active (void)
 static void
 exchange (int fd)
 {
+  BenchTls *tls = use_tls ? bench_tls_connect (fd) : NULL;
   size_t received = 0;
 
-  if (send (fd, pattern, size, MSG_NOSIGNAL) != (ssize_t) size)
+  if (send_data (fd, tls, pattern, size) != (ssize_t) size)
     fail ("send");
   while (received < size)
     {
-      ssize_t n = recv (fd, inbox, size - received, 0);
+      ssize_t n = recv_data (fd, tls, inbox, size - received);
 
+      /* TLS had something for itself. */
+      if (n < 0 && errno == EAGAIN && tls != NULL)
+        continue;
       if (n <= 0)
         fail ("recv");
       if (memcmp (inbox, pattern + received, (size_t) n) != 0)
@@ -391,7 +427,8 @@ main (int argc, char **argv)
     { "warmup", required_argument, NULL, 'w' },  { "requests", required_argument, NULL, 'r' },
     { "mark-fd", required_argument, NULL, 'm' }, { "pid", required_argument, NULL, 'p' },
     { "hold", no_argument, NULL, 'h' },          { "depth", required_argument, NULL, 'd' },
-    { "reconnect", no_argument, NULL, 'c' },     { NULL, 0, NULL, 0 },
+    { "reconnect", no_argument, NULL, 'c' },     { "tls", no_argument, NULL, 't' },
+    { NULL, 0, NULL, 0 },
   };
   double warmup = 0.3;
   double duration;
@@ -418,15 +455,17 @@ main (int argc, char **argv)
       depth = (unsigned int) atoi (optarg);
     else if (c == 'c')
       reconnect = true;
+    else if (c == 't')
+      use_tls = true;
     else
       return 2;
 
   argv += optind;
   argc -= optind;
-  if (argc < 4 || depth < 1 || atoi (argv[1]) < 1 || atoi (argv[2]) < 1 || (size_t) atoi (argv[2]) > MAX_SIZE / depth)
+  if (argc < 4 || depth < 1 || (use_tls && reconnect) || atoi (argv[1]) < 1 || atoi (argv[2]) < 1 || (size_t) atoi (argv[2]) > MAX_SIZE / depth)
     {
       fprintf (stderr, "usage: load [--warmup S] [--requests N] [--mark-fd FD]"
-                       " [--pid PID] [--depth N] [--reconnect] PORT CONNS SIZE SECONDS [IDLE]\n");
+                       " [--pid PID] [--depth N] [--reconnect] [--tls] PORT CONNS SIZE SECONDS [IDLE]\n");
       return 2;
     }
   set_server (argv[0]);

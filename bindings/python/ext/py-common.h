@@ -73,10 +73,12 @@ typedef struct
   STRING (_start_shutdown)                                                                                             \
   STRING (append)                                                                                                      \
   STRING (buffer_updated)                                                                                              \
+  STRING (cancelled)                                                                                                   \
   STRING (connection_lost)                                                                                             \
   STRING (connection_made)                                                                                             \
   STRING (context)                                                                                                     \
   STRING (data_received)                                                                                               \
+  STRING (done)                                                                                                        \
   STRING (eof_received)                                                                                                \
   STRING (fileno)                                                                                                      \
   STRING (get_buffer)                                                                                                  \
@@ -88,6 +90,7 @@ typedef struct
   STRING (pending)                                                                                                     \
   STRING (read)                                                                                                        \
   STRING (resume_writing)                                                                                              \
+  STRING (set_result)                                                                                                  \
   STRING (socket)                                                                                                      \
   STRING (sockname)                                                                                                    \
   STRING (write)
@@ -112,6 +115,9 @@ PyObject *py_take_exception (void);
 /* py-error.c */
 void py_raise_gerror (GError *error);
 PyObject *py_exception_from_gerror (const GError *error);
+
+/* py-executor.c */
+int py_executor_init_type (PyObject *module);
 
 /* py-handle.c */
 int py_handle_init_types (PyObject *module);

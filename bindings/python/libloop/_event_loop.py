@@ -12,14 +12,14 @@ import sys
 import threading
 import warnings
 import weakref
-from asyncio import constants, events, format_helpers, tasks
+from asyncio import constants, events, format_helpers, futures, tasks
 from asyncio.base_events import BaseEventLoop, _format_handle
 from asyncio.log import logger
 from asyncio.unix_events import _UnixSelectorEventLoop
 
 import _libloop
 
-from . import _ssl, _subprocess
+from . import _executor, _ssl, _subprocess
 
 
 class _Watches:
@@ -199,6 +199,29 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
     def _add_callback_signalsafe(self, handle):
         # asyncio makes one handle for each signal, and runs it each time.
         self.call_soon(handle._run)
+
+    # --- Threads ------------------------------------------------------------------------------
+
+    def run_in_executor(self, executor, func, *args):
+        """Call a function in a thread, or wherever the executor calls it, and return a future of its result."""
+        self._check_closed()
+        if self._debug:
+            self._check_callback(func, "run_in_executor")
+        if executor is None:
+            self._check_default_executor()
+            executor = self._default_executor
+            if executor is None:
+                executor = self._default_executor = _executor.DefaultExecutor()
+            if type(executor) is _executor.DefaultExecutor:
+                return executor.run(self, func, args)
+        return futures.wrap_future(executor.submit(func, *args), loop=self)
+
+    def set_default_executor(self, executor):
+        """Have run_in_executor(None, ...) use that ThreadPoolExecutor."""
+        if isinstance(executor, _executor.DefaultExecutor):
+            self._default_executor = executor
+        else:
+            super().set_default_executor(executor)
 
     # --- Subprocesses -------------------------------------------------------------------------
 

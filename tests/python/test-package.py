@@ -542,6 +542,14 @@ class TestProcess(unittest.TestCase):
                                "loop.run_forever()\n")
         self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
 
+    def test_exit_with_loop_of_policy(self):
+        """Which nobody closes."""
+        done = self.run_script("import libloop, asyncio\n"
+                               "libloop.install()\n"
+                               "policy = asyncio.get_event_loop_policy()\n"
+                               "policy.set_event_loop(policy.new_event_loop())\n")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
     def test_exit_of_callback(self):
         done = self.run_script("import libloop, sys\n"
                                "async def main(): sys.exit(5)\n"

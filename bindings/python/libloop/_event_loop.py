@@ -96,6 +96,8 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
         if self.is_closed():
             return
         if sys.is_finalizing():
+            # asyncio would log that it is closed, and its logger may be gone.
+            self._debug = False
             if self._signal_handlers:
                 warnings.warn(f"Closing the loop {self!r} on interpreter shutdown stage, skipping signal handlers "
                               "removal", ResourceWarning, source=self)

@@ -15,7 +15,6 @@ import os
 import random
 import shutil
 import signal
-import ssl
 import subprocess
 import sys
 import tempfile
@@ -193,17 +192,3 @@ class Case(unittest.TestCase):
             file.write(text)
         return self.path(name)
 
-    def make_certificate(self):
-        """For localhost and 127.0.0.1: the paths of the certificate and its key."""
-        paths = self.path("certificate.pem"), self.path("key.pem")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                        "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                        "-out", paths[0], "-keyout", paths[1]], check=True, capture_output=True)
-        return paths
-
-    def make_tls_contexts(self):
-        """Those of a server, and of a client that trusts it alone."""
-        certificate, key = self.make_certificate()
-        server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        server.load_cert_chain(certificate, key)
-        return server, ssl.create_default_context(cafile=certificate)

@@ -7,6 +7,7 @@ import io
 import json
 import ssl
 
+import certificate
 import tap
 from programs import PATIENCE, Case, curl, need, random_bytes, sha256
 
@@ -294,7 +295,7 @@ class TestAiohttpDebugged(TestAiohttp):
 class TestAiohttpTls(TestAiohttp):
     def setUp(self):
         super().setUp()
-        self.tls = self.make_tls_contexts()
+        self.tls = certificate.make_contexts(self.folder)
         self.curl_options = ["--cacert", self.path("certificate.pem")]
 
     def test_stranger(self):

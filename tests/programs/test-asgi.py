@@ -9,6 +9,7 @@ import socket
 import ssl
 import sys
 
+import certificate
 import tap
 from programs import PATIENCE, Case, Process, curl, need, random_bytes, sha256
 
@@ -33,17 +34,17 @@ class Server(Case):
 
     def setUp(self):
         super().setUp()
-        self.tls, certificate = None, []
+        self.tls, files = None, []
         if self.has_tls:
-            certificate = self.make_certificate()
-            self.tls = ssl.create_default_context(cafile=certificate[0])
+            files = certificate.make(self.folder)
+            self.tls = ssl.create_default_context(cafile=files[0])
         listener = socket.create_server(("127.0.0.1", 0))
         self.port = listener.getsockname()[1]
         self.url = f"{'https' if self.has_tls else 'http'}://127.0.0.1:{self.port}"
         with listener, open(self.path("log"), "w") as log, open(self.path("errors"), "w") as errors:
             # That they are old-fashioned is their own affair, all other warnings are not.
             self.server = Process(sys.executable, *self.interpreter_options, "-W", "ignore::DeprecationWarning", SERVERS,
-                                  self.way, str(listener.fileno()), *certificate, pass_fds=[listener.fileno()],
+                                  self.way, str(listener.fileno()), *files, pass_fds=[listener.fileno()],
                                   stdout=log, stderr=errors)
         self.addCleanup(self.end)
         self.server.wait_until(lambda: "startup True\n" in self.read("log"))

@@ -14,6 +14,7 @@ import ssl
 import subprocess
 import tempfile
 
+import certificate
 import tap
 from programs import Case, Process, need, random_bytes
 
@@ -49,7 +50,7 @@ class Database:
         subprocess.run([f"{PROGRAMS}/initdb", "-D", self.data, "-U", "tester", "--auth-local=trust",
                         "--auth-host=scram-sha-256", f"--pwfile={password}", "--no-sync", "-E", "UTF8", "--locale=C"],
                        check=True, capture_output=True, cwd="/", **self.credentials)
-        self.certificate, key = Case.make_certificate(self)
+        self.certificate, key = certificate.make(self.folder)
         self.own(self.certificate, 0o600)
         self.own(key, 0o600)
         settings = dict(port=self.port, listen_addresses="127.0.0.1", unix_socket_directories=self.folder, fsync="off",

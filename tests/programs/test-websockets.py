@@ -6,6 +6,7 @@ import contextlib
 import http
 import logging
 
+import certificate
 import tap
 from programs import PATIENCE, Case, need, random_bytes, sha256
 
@@ -232,7 +233,7 @@ class TestWebsocketsDebugged(TestWebsockets):
 class TestWebsocketsTls(TestWebsockets):
     def setUp(self):
         super().setUp()
-        self.tls = self.make_tls_contexts()
+        self.tls = certificate.make_contexts(self.folder)
 
 
 class TestUnix(Case):

@@ -52,13 +52,23 @@ static PyObject *state_shutdown;
 /* What other transports receive into, when they do not say how much there is. */
 #define BUFFER_SIZE (64 * 1024)
 
+/* What __init__() sets may be missing. */
+static gboolean
+check_there (PyObject *attribute)
+{
+  if (G_LIKELY (attribute != NULL))
+    return TRUE;
+
+  PyErr_SetString (PyExc_RuntimeError, "The SSLProtocol was not initialized");
+
+  return FALSE;
+}
+
 static PyObject *
 get_engine (PySSL *self)
 {
-  if (self->engine == NULL && self->ssl_object != NULL)
+  if (self->engine == NULL && check_there (self->ssl_object))
     self->engine = PyObject_GetAttr (self->ssl_object, py_str._sslobj);
-  if (self->engine == NULL && !PyErr_Occurred ())
-    PyErr_SetString (PyExc_RuntimeError, "The SSLProtocol was not initialized");
 
   return self->engine;
 }
@@ -87,11 +97,8 @@ get_pending (PyObject *bio)
   PyObject *pending;
   Py_ssize_t n;
 
-  if (G_UNLIKELY (bio == NULL))
-    {
-      PyErr_SetString (PyExc_RuntimeError, "The SSLProtocol was not initialized");
-      return -1;
-    }
+  if (!check_there (bio))
+    return -1;
 
   pending = PyObject_GetAttr (bio, py_str.pending);
   if (pending == NULL)
@@ -569,7 +576,7 @@ go_on (PySSL *self)
 static int
 receive (PySSL *self, const char *data, Py_ssize_t length)
 {
-  PyObject *view = PyMemoryView_FromMemory ((char *) data, length, PyBUF_READ);
+  PyObject *view = check_there (self->incoming) ? PyMemoryView_FromMemory ((char *) data, length, PyBUF_READ) : NULL;
   PyObject *exception;
 
   if (view != NULL && check (call (self->incoming, py_str.write, view)) == 0 && go_on (self) == 0)

@@ -97,7 +97,7 @@ loop_event_loop_connect_io_stream (LoopEventLoop *self,
     return loop_future_new_failed (self, "connect_io_stream", error);
 
   future = loop_future_new (self, "connect_io_stream");
-  loop_io_stream_transport_start (transport, future);
+  loop_flow_transport_start (&transport->flow, future, NULL, NULL);
   loop_future_add_done_callback (future, abort_if_cancelled, g_steal_pointer (&transport), g_object_unref);
 
   return g_steal_pointer (&future);

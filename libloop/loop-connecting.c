@@ -142,7 +142,7 @@ make_transport (LoopConnecting *self, int fd, GSocket *socket)
       return;
     }
 
-  loop_socket_transport_start ((LoopSocketTransport *) self->transport, self->future, NULL, NULL);
+  loop_flow_transport_start ((LoopFlowTransport *) self->transport, self->future, NULL, NULL);
 }
 
 /* The end of a successful attempt: with a connected, non-blocking socket, which is closed if nothing comes of it. */

@@ -120,7 +120,7 @@ make_transport (Creation *self, int fd, GSocket *socket, GSocketAddress *remote)
   if (transport != NULL)
     {
       self->transport = LOOP_TRANSPORT (g_object_ref (transport));
-      loop_socket_transport_start ((LoopSocketTransport *) transport, self->future, NULL, NULL);
+      loop_flow_transport_start ((LoopFlowTransport *) transport, self->future, NULL, NULL);
     }
   else
     {

@@ -17,15 +17,15 @@
 void
 loop_datagram_transport_report (LoopDatagramTransport *self, int saved_errno, const char *what)
 {
-  LoopSocketTransport *base = &self->parent_instance;
+  LoopFlowTransport *flow = &self->parent_instance.flow;
   g_autoptr (GError) error = NULL;
 
-  if (base->iface == NULL)
+  if (flow->iface == NULL)
     return;
 
   loop_set_error_from_errno (&error, saved_errno, "%s", what);
-  ((const LoopDatagramProtocolInterface *) base->iface)
-      ->error_received ((LoopDatagramProtocol *) base->parent_instance.protocol, error);
+  ((const LoopDatagramProtocolInterface *) flow->iface)
+      ->error_received ((LoopDatagramProtocol *) flow->parent_instance.protocol, error);
 }
 
 static void
@@ -52,8 +52,7 @@ note_error (LoopDatagramTransport *self, int saved_errno)
   if (self->errors == NULL)
     {
       self->errors = g_array_new (FALSE, FALSE, sizeof (LoopDatagramErrors));
-      loop_event_loop_schedule (self->parent_instance.parent_instance.loop, report_errors, g_object_ref (self),
-                                g_object_unref, "error_received");
+      loop_flow_transport_schedule (&self->parent_instance.flow, report_errors, "error_received");
     }
 
   last = self->errors->len > 0 ? &g_array_index (self->errors, LoopDatagramErrors, self->errors->len - 1) : NULL;
@@ -73,20 +72,20 @@ note_error (LoopDatagramTransport *self, int saved_errno)
 static guint
 send_now (LoopDatagramTransport *self, const LoopDatagram *datagrams, guint n)
 {
-  LoopSocketTransport *base = &self->parent_instance;
-  guint64 n_bytes = base->n_sent;
+  LoopFlowTransport *flow = &self->parent_instance.flow;
+  guint64 n_bytes = flow->n_sent;
   guint done = 0;
 
   while (done < n)
     {
-      done += loop_datagram_send (base->fd, datagrams + done, n - done, &self->max_segment, &n_bytes);
+      done += loop_datagram_send (flow->fd, datagrams + done, n - done, &self->max_segment, &n_bytes);
       if (done == n || errno == EAGAIN)
         break;
       note_error (self, errno);
       done++;
     }
 
-  __atomic_store_n (&base->n_sent, n_bytes, __ATOMIC_RELAXED);
+  __atomic_store_n (&flow->n_sent, n_bytes, __ATOMIC_RELAXED);
 
   return done;
 }
@@ -98,7 +97,7 @@ buffer (LoopDatagramTransport *self, const LoopDatagram *datagrams, guint n)
     return;
 
   for (guint i = 0; i < n; i++)
-    loop_write_buffer_append_datagram (&self->parent_instance.buffer, &datagrams[i]);
+    loop_write_buffer_append_datagram (&self->parent_instance.flow.buffer, &datagrams[i]);
 
   loop_socket_transport_expect_writable (&self->parent_instance);
 }
@@ -114,7 +113,7 @@ loop_datagram_transport_send_collected (LoopDatagramTransport *self)
     return;
 
   n = batch->n_collected;
-  done = self->parent_instance.fd >= 0 ? send_now (self, batch->collected, n) : n;
+  done = self->parent_instance.flow.fd >= 0 ? send_now (self, batch->collected, n) : n;
   /* Told to pause, the protocol may send, or close the transport. */
   batch->n_collected = 0;
   batch->n_copied = 0;
@@ -125,27 +124,27 @@ void
 loop_datagram_transport_writable (LoopWatch *watch)
 {
   LoopDatagramTransport *self = loop_datagram_transport_from_watch (watch);
-  LoopSocketTransport *base = &self->parent_instance;
+  LoopWriteBuffer *buffer = &self->parent_instance.flow.buffer;
 
-  for (int i = 0; i < LOOP_SOCKET_TRANSPORT_MAX_CALLS && base->buffer.size > 0; i++)
+  for (int i = 0; i < LOOP_FLOW_TRANSPORT_MAX_CALLS && buffer->size > 0; i++)
     {
       LoopDatagram datagrams[LOOP_DATAGRAM_BATCH_N_SENT];
-      guint n = loop_write_buffer_peek_datagrams (&base->buffer, datagrams, G_N_ELEMENTS (datagrams));
+      guint n = loop_write_buffer_peek_datagrams (buffer, datagrams, G_N_ELEMENTS (datagrams));
       guint done = send_now (self, datagrams, n);
 
-      loop_write_buffer_consume_datagrams (&base->buffer, done);
+      loop_write_buffer_consume_datagrams (buffer, done);
       if (done < n)
         break;
     }
 
-  loop_socket_transport_wrote (base);
+  loop_socket_transport_wrote (&self->parent_instance);
 }
 
 /* Fills in whom it goes to. */
 static gboolean
 address_datagram (LoopDatagramTransport *self, LoopDatagram *datagram, GSocketAddress *addr, GError **error)
 {
-  LoopEventLoop *loop = self->parent_instance.parent_instance.loop;
+  LoopEventLoop *loop = self->parent_instance.flow.parent_instance.loop;
   LoopDatagramShare *share = loop_datagram_share_get (loop);
   const LoopCachedAddress *native;
 
@@ -217,7 +216,7 @@ loop_datagram_transport_sendto (LoopDatagramTransport *self,
                                 GSocketAddress *addr,
                                 GError **error)
 {
-  LoopSocketTransport *base = &self->parent_instance;
+  LoopFlowTransport *flow = &self->parent_instance.flow;
   LoopDatagram datagram = { .data = data, .length = length };
 
   g_return_val_if_fail (LOOP_IS_DATAGRAM_TRANSPORT (self), FALSE);
@@ -225,16 +224,16 @@ loop_datagram_transport_sendto (LoopDatagramTransport *self,
   g_return_val_if_fail (addr == NULL || G_IS_SOCKET_ADDRESS (addr), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  if (G_UNLIKELY (base->is_unwritable))
+  if (G_UNLIKELY (flow->is_unwritable))
     {
-      loop_socket_transport_refuse_write (base);
+      loop_flow_transport_refuse_write (flow);
       return TRUE;
     }
 
   if (!address_datagram (self, &datagram, addr, error))
     return FALSE;
 
-  if (base->buffer.size == 0)
+  if (flow->buffer.size == 0)
     {
       if (self->batch != NULL && loop_datagram_batch_collect (self->batch, &datagram))
         return TRUE;
@@ -243,9 +242,9 @@ loop_datagram_transport_sendto (LoopDatagramTransport *self,
       loop_datagram_transport_send_collected (self);
     }
 
-  if (base->is_unwritable)
-    loop_socket_transport_refuse_write (base);
-  else if (base->buffer.size > 0 || send_now (self, &datagram, 1) == 0)
+  if (flow->is_unwritable)
+    loop_flow_transport_refuse_write (flow);
+  else if (flow->buffer.size > 0 || send_now (self, &datagram, 1) == 0)
     buffer (self, &datagram, 1);
 
   return TRUE;

@@ -43,26 +43,26 @@ get_parent_class (void)
 static inline LoopEventLoop *
 get_loop (LoopDatagramTransport *self)
 {
-  return self->parent_instance.parent_instance.loop;
+  return self->parent_instance.flow.parent_instance.loop;
 }
 
 static inline gboolean
 can_deliver (LoopDatagramTransport *self)
 {
-  return !self->parent_instance.is_read_paused && !self->parent_instance.is_closing;
+  return !self->parent_instance.flow.is_read_paused && !self->parent_instance.flow.is_closing;
 }
 
 static inline void
 deliver (LoopDatagramTransport *self, const LoopDatagram *datagram)
 {
-  LoopSocketTransport *base = &self->parent_instance;
+  LoopFlowTransport *flow = &self->parent_instance.flow;
   GSocketAddress *address =
       loop_address_cache_get_object (&loop_datagram_share_get (get_loop (self))->addresses, get_loop (self),
                                      datagram->address, datagram->address_length);
 
-  loop_socket_transport_count (&base->n_received, datagram->length);
-  ((const LoopDatagramProtocolInterface *) base->iface)
-      ->datagram_received ((LoopDatagramProtocol *) base->parent_instance.protocol, datagram->data, datagram->length,
+  loop_flow_transport_count (&flow->n_received, datagram->length);
+  ((const LoopDatagramProtocolInterface *) flow->iface)
+      ->datagram_received ((LoopDatagramProtocol *) flow->parent_instance.protocol, datagram->data, datagram->length,
                            address);
 }
 
@@ -93,7 +93,7 @@ schedule_delivery (LoopDatagramTransport *self)
     return;
 
   self->is_delivery_due = TRUE;
-  loop_event_loop_schedule (get_loop (self), deliver_kept, g_object_ref (self), g_object_unref, "datagram_received");
+  loop_flow_transport_schedule (&self->parent_instance.flow, deliver_kept, "datagram_received");
 }
 
 /* Whether all of a datagram is there, and it is known to be a single one. */
@@ -146,7 +146,7 @@ deliver_batch (LoopDatagramTransport *self)
         loop_datagram_transport_send_collected (self);
     }
 
-  if (G_UNLIKELY (self->parent_instance.is_read_paused))
+  if (G_UNLIKELY (self->parent_instance.flow.is_read_paused))
     keep_rest (self);
 }
 
@@ -168,7 +168,7 @@ rest_is_over (gpointer data)
   LoopDatagramTransport *self = data;
 
   g_clear_pointer (&self->rest, loop_timer_handle_unref);
-  loop_socket_transport_start_reading (&self->parent_instance);
+  loop_flow_transport_start_reading (&self->parent_instance.flow);
 }
 
 /* A socket that cannot be received from, for want of memory for example, stays readable: that is not to be all there is. */
@@ -179,7 +179,7 @@ note_failure (LoopDatagramTransport *self, int saved_errno)
 
   if (++self->n_failures >= MAX_FAILURES && self->rest == NULL)
     {
-      loop_socket_transport_stop_reading (&self->parent_instance);
+      loop_flow_transport_stop_reading (&self->parent_instance.flow);
       self->rest = loop_timer_handle_ref (loop_event_loop_schedule_at (
           loop, loop_clock_now () + REST_NS, rest_is_over, g_object_ref (self), g_object_unref, "datagram endpoint"));
     }
@@ -206,7 +206,7 @@ datagram_transport_readable (LoopWatch *watch)
 
   for (int i = 0; i < MAX_CALLS && can_deliver (self); i++)
     {
-      int status = loop_datagram_batch_receive (self->batch, self->parent_instance.fd, self->is_unix);
+      int status = loop_datagram_batch_receive (self->batch, self->parent_instance.flow.fd, self->is_unix);
 
       if (status < 0)
         {
@@ -263,7 +263,7 @@ loop_datagram_transport_resume_reading (LoopTransport *transport)
 static void
 loop_datagram_transport_protocol_changed (LoopTransport *transport)
 {
-  loop_datagram_transport_from_base (transport)->parent_instance.iface =
+  loop_datagram_transport_from_base (transport)->parent_instance.flow.iface =
       (const LoopProtocolInterface *) LOOP_DATAGRAM_PROTOCOL_GET_IFACE (transport->protocol);
 }
 
@@ -298,13 +298,6 @@ loop_datagram_transport_can_write_eof (LoopTransport *transport)
 }
 
 static void
-loop_datagram_transport_describe (LoopTransport *transport, LoopTransportDescription *description)
-{
-  get_parent_class ()->describe (transport, description);
-  description->kind = "datagram";
-}
-
-static void
 loop_datagram_transport_finalize (GObject *object)
 {
   LoopDatagramTransport *self = LOOP_DATAGRAM_TRANSPORT (object);
@@ -325,6 +318,7 @@ loop_datagram_transport_class_init (LoopDatagramTransportClass *klass)
   LoopTransportClass *transport_class = (LoopTransportClass *) klass;
 
   G_OBJECT_CLASS (klass)->finalize = loop_datagram_transport_finalize;
+  ((LoopFlowTransportClass *) klass)->kind = "datagram";
 
   transport_class->get_protocol_type = loop_datagram_protocol_get_type;
   transport_class->protocol_changed = loop_datagram_transport_protocol_changed;
@@ -335,7 +329,6 @@ loop_datagram_transport_class_init (LoopDatagramTransportClass *klass)
   transport_class->write_bytes = loop_datagram_transport_write_bytes;
   transport_class->write_eof = loop_datagram_transport_write_eof;
   transport_class->can_write_eof = loop_datagram_transport_can_write_eof;
-  transport_class->describe = loop_datagram_transport_describe;
   /* A file has no datagrams. */
   transport_class->set_sender = NULL;
 
@@ -362,7 +355,7 @@ get_option (int fd, int level, int name)
 static void
 set_up_socket (LoopDatagramTransport *self, int fd, gboolean is_own)
 {
-  LoopSocketTransport *base = &self->parent_instance;
+  LoopFlowTransport *flow = &self->parent_instance.flow;
   struct sockaddr_storage peer;
   socklen_t length = sizeof peer;
   int family = get_option (fd, SOL_SOCKET, SO_DOMAIN);
@@ -373,8 +366,8 @@ set_up_socket (LoopDatagramTransport *self, int fd, gboolean is_own)
   if (getpeername (fd, (struct sockaddr *) &peer, &length) == 0)
     {
       self->has_peer = TRUE;
-      base->peer = g_memdup2 (&peer, length);
-      base->peer_length = length;
+      flow->peer = g_memdup2 (&peer, length);
+      flow->peer_length = length;
       if (self->remote == NULL)
         self->remote = g_socket_address_new_from_native (&peer, length);
     }

@@ -169,7 +169,7 @@ loop_view_collect_subprocesses (LoopEventLoop *loop, LoopRowPage *page)
       for (int i = 0; i < LOOP_SUBPROCESS_N_PIPES; i++)
         {
           if (loop_subprocess_pipe_is_open (process->pipes[i]))
-            row.numbers[2 + i] = process->pipes[i]->transport->parent_instance.parent_instance.node.id;
+            row.numbers[2 + i] = ((LoopTransport *) process->pipes[i]->transport)->node.id;
         }
       loop_row_page_offer (page, &row);
     }

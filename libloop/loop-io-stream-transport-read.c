@@ -15,16 +15,15 @@
 #define MIN_READ_SIZE 4096
 #define MAX_READ_SIZE (256 * 1024)
 
-static gboolean
-can_read (LoopIOStreamTransport *self)
+static void
+loop_io_stream_transport_stop_reading (LoopFlowTransport *flow)
 {
-  return !self->is_read_paused && !self->is_read_finished && !self->is_closing && self->is_connected;
-}
+  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (flow);
 
-void
-loop_io_stream_transport_drop_read (LoopIOStreamTransport *self)
-{
   loop_io_stream_transport_clear_source (&self->read_source);
+  if (!flow->is_closing)
+    return;
+
   g_cancellable_cancel (self->read_cancellable);
   self->is_held = FALSE;
   g_clear_error (&self->read_error);
@@ -35,57 +34,29 @@ static void
 fail_read (LoopIOStreamTransport *self, GError *error)
 {
   g_prefix_error_literal (&error, "Could not read from the stream: ");
-  loop_io_stream_transport_force_close (self, error);
-}
-
-static void
-handle_eof (LoopIOStreamTransport *self)
-{
-  self->is_read_finished = TRUE;
-  if (!self->iface->eof_received (loop_io_stream_transport_get_own_protocol (self)))
-    loop_transport_close (LOOP_TRANSPORT (self));
-}
-
-/*
- * Asks a buffered protocol where to put what has come; it may do anything in there.
- *
- * Returns: 0 if the protocol is another one by now, or wants nothing, or if the connection ends because of that
- */
-static gsize
-ask_for_buffer (LoopIOStreamTransport *self, GObject *protocol, gpointer *buffer)
-{
-  GError *error = NULL;
-  gsize size = loop_buffered_protocol_ask (self->buffered_iface, protocol, -1, buffer, &error);
-
-  if (size == 0)
-    {
-      loop_transport_report_no_buffer (LOOP_TRANSPORT (self), error);
-      loop_io_stream_transport_force_close (self, error);
-    }
-
-  return can_read (self) && self->parent_instance.protocol == protocol ? size : 0;
+  loop_flow_transport_force_close (&self->flow, error);
 }
 
 /* Returns: %FALSE if there is nothing more to be read, now or ever */
 static gboolean
 read_once (LoopIOStreamTransport *self, GObject *protocol, gpointer theirs, gpointer buffer, gsize size)
 {
-  const LoopBufferedProtocolInterface *buffered_iface = self->buffered_iface;
+  const LoopBufferedProtocolInterface *buffered_iface = self->flow.buffered_iface;
   g_autoptr (GError) error = NULL;
   gssize n = g_pollable_input_stream_read_nonblocking (G_POLLABLE_INPUT_STREAM (self->input),
                                                        theirs != NULL ? theirs : buffer, size, NULL, &error);
 
   if (n > 0)
     {
-      loop_io_stream_transport_count (&self->n_received, (gsize) n);
+      loop_flow_transport_count (&self->flow.n_received, (gsize) n);
       if (theirs != NULL)
         buffered_iface->buffer_updated (LOOP_BUFFERED_PROTOCOL (protocol), (gsize) n);
       else
-        self->iface->data_received (LOOP_PROTOCOL (protocol), buffer, (gsize) n);
+        self->flow.iface->data_received (LOOP_PROTOCOL (protocol), buffer, (gsize) n);
     }
-  else if (n == 0 && self->write_error == NULL)
+  else if (n == 0 && self->flow.error == NULL)
     {
-      handle_eof (self);
+      loop_flow_transport_handle_eof (&self->flow);
     }
   else if (n < 0 && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
     {
@@ -98,20 +69,20 @@ read_once (LoopIOStreamTransport *self, GObject *protocol, gpointer theirs, gpoi
 static void
 read_pollable (LoopIOStreamTransport *self, int max_calls)
 {
-  LoopEventLoop *loop = self->parent_instance.loop;
+  LoopEventLoop *loop = self->flow.parent_instance.loop;
   gboolean is_shared;
   gsize our_size;
   guint8 *buffer = loop_event_loop_take_read_buffer (loop, &our_size, &is_shared);
 
-  for (int i = 0; i < max_calls && can_read (self); i++)
+  for (int i = 0; i < max_calls && loop_flow_transport_can_read (&self->flow); i++)
     {
-      g_autoptr (GObject) protocol = g_object_ref (self->parent_instance.protocol);
+      g_autoptr (GObject) protocol = g_object_ref (self->flow.parent_instance.protocol);
       gpointer theirs = NULL;
       gsize size = our_size;
 
-      if (self->buffered_iface != NULL)
+      if (self->flow.buffered_iface != NULL)
         {
-          size = ask_for_buffer (self, protocol, &theirs);
+          size = loop_flow_transport_ask_for_buffer (&self->flow, protocol, &theirs);
           if (size == 0)
             continue;
           if (theirs == NULL)
@@ -129,9 +100,9 @@ read_some (gpointer data)
 {
   LoopIOStreamTransport *self = data;
 
-  read_pollable (self, LOOP_IO_STREAM_TRANSPORT_MAX_CALLS);
+  read_pollable (self, LOOP_FLOW_TRANSPORT_MAX_CALLS);
   self->is_reading = FALSE;
-  loop_io_stream_transport_start_reading (self);
+  loop_flow_transport_start_reading (&self->flow);
 }
 
 static gboolean
@@ -141,7 +112,7 @@ input_ready (GObject *stream, gpointer data)
 
   g_clear_pointer (&self->read_source, g_source_unref);
   self->is_reading = TRUE;
-  loop_io_stream_transport_schedule (self, read_some, "readable stream");
+  loop_flow_transport_schedule (&self->flow, read_some, "readable stream");
 
   return G_SOURCE_REMOVE;
 }
@@ -150,15 +121,15 @@ input_ready (GObject *stream, gpointer data)
 static void
 hand_over_some (LoopIOStreamTransport *self)
 {
-  const LoopBufferedProtocolInterface *buffered_iface = self->buffered_iface;
-  g_autoptr (GObject) protocol = g_object_ref (self->parent_instance.protocol);
+  const LoopBufferedProtocolInterface *buffered_iface = self->flow.buffered_iface;
+  g_autoptr (GObject) protocol = g_object_ref (self->flow.parent_instance.protocol);
   const guint8 *data = self->read_buffer + self->read_start;
   gsize n = (gsize) self->n_read - self->read_start;
   gpointer theirs = NULL;
 
   if (buffered_iface != NULL)
     {
-      gsize size = ask_for_buffer (self, protocol, &theirs);
+      gsize size = loop_flow_transport_ask_for_buffer (&self->flow, protocol, &theirs);
 
       n = MIN (n, size);
     }
@@ -174,7 +145,7 @@ hand_over_some (LoopIOStreamTransport *self)
     }
   else
     {
-      self->iface->data_received (LOOP_PROTOCOL (protocol), data, n);
+      self->flow.iface->data_received (LOOP_PROTOCOL (protocol), data, n);
     }
 }
 
@@ -184,7 +155,7 @@ deliver (gpointer data)
 {
   LoopIOStreamTransport *self = data;
 
-  while (self->is_held && can_read (self))
+  while (self->is_held && loop_flow_transport_can_read (&self->flow))
     {
       if (self->n_read > 0)
         {
@@ -194,13 +165,13 @@ deliver (gpointer data)
 
       self->is_held = FALSE;
       if (self->n_read == 0)
-        handle_eof (self);
+        loop_flow_transport_handle_eof (&self->flow);
       else
         fail_read (self, g_steal_pointer (&self->read_error));
     }
 
   self->is_reading = FALSE;
-  loop_io_stream_transport_start_reading (self);
+  loop_flow_transport_start_reading (&self->flow);
 }
 
 static void
@@ -213,16 +184,16 @@ read_done (GObject *source, GAsyncResult *result, gpointer data)
   if (!loop_io_stream_transport_end (self))
     return;
 
-  if (self->is_closing)
+  if (self->flow.is_closing)
     {
       self->is_reading = FALSE;
-      loop_io_stream_transport_go_on (self);
+      loop_flow_transport_go_on (&self->flow);
       return;
     }
 
   if (n > 0)
     {
-      loop_io_stream_transport_count (&self->n_received, (gsize) n);
+      loop_flow_transport_count (&self->flow.n_received, (gsize) n);
       if ((gsize) n == self->read_size)
         self->read_size = MIN (self->read_size * 2, MAX_READ_SIZE);
       else if ((gsize) n < self->read_size / 4)
@@ -232,7 +203,7 @@ read_done (GObject *source, GAsyncResult *result, gpointer data)
   self->read_start = 0;
   self->read_error = g_steal_pointer (&error);
   self->is_held = TRUE;
-  loop_io_stream_transport_schedule (self, deliver, "read from stream");
+  loop_flow_transport_schedule (&self->flow, deliver, "read from stream");
 }
 
 static void
@@ -245,10 +216,12 @@ read_operation (LoopIOStreamTransport *self)
   loop_io_stream_transport_begun (self);
 }
 
-void
-loop_io_stream_transport_start_reading (LoopIOStreamTransport *self)
+static void
+loop_io_stream_transport_start_reading (LoopFlowTransport *flow)
 {
-  if (!can_read (self) || self->is_reading || self->read_source != NULL)
+  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (flow);
+
+  if (!loop_flow_transport_can_read (flow) || self->is_reading || self->read_source != NULL)
     return;
 
   if (self->is_input_pollable)
@@ -261,57 +234,26 @@ loop_io_stream_transport_start_reading (LoopIOStreamTransport *self)
 
   self->is_reading = TRUE;
   if (self->is_held)
-    loop_io_stream_transport_schedule (self, deliver, "read from stream");
+    loop_flow_transport_schedule (flow, deliver, "read from stream");
   else
     read_operation (self);
 }
 
-/* Before the connection ends: all that is there already. */
-void
-loop_io_stream_transport_read_rest (LoopIOStreamTransport *self)
+static void
+loop_io_stream_transport_read_rest (LoopFlowTransport *flow)
 {
-  if (can_read (self) && self->is_input_pollable)
+  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (flow);
+
+  if (loop_flow_transport_can_read (flow) && self->is_input_pollable)
     read_pollable (self, G_MAXINT);
 }
 
-static void
-loop_io_stream_transport_pause_reading (LoopTransport *transport)
-{
-  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
-
-  if (self->is_read_paused || self->is_closing)
-    return;
-
-  loop_io_stream_transport_set_shown (self, &self->is_read_paused, TRUE);
-  loop_io_stream_transport_clear_source (&self->read_source);
-}
-
-static void
-loop_io_stream_transport_resume_reading (LoopTransport *transport)
-{
-  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
-
-  if (!self->is_read_paused || self->is_closing)
-    return;
-
-  loop_io_stream_transport_set_shown (self, &self->is_read_paused, FALSE);
-  loop_io_stream_transport_start_reading (self);
-}
-
-static gboolean
-loop_io_stream_transport_is_reading (LoopTransport *transport)
-{
-  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
-
-  return !self->is_read_paused && !self->is_closing;
-}
-
 void
-loop_io_stream_transport_class_init_read (LoopTransportClass *klass)
+loop_io_stream_transport_class_init_read (LoopFlowTransportClass *klass)
 {
-  klass->pause_reading = loop_io_stream_transport_pause_reading;
-  klass->resume_reading = loop_io_stream_transport_resume_reading;
-  klass->is_reading = loop_io_stream_transport_is_reading;
+  klass->start_reading = loop_io_stream_transport_start_reading;
+  klass->stop_reading = loop_io_stream_transport_stop_reading;
+  klass->read_rest = loop_io_stream_transport_read_rest;
 }
 
 void

@@ -11,24 +11,12 @@
 
 /* The writing half of the transport, and what comes after the last write. */
 
+/* Takes @error. */
 static void
-maybe_pause_protocol (LoopIOStreamTransport *self)
+fail_write (LoopIOStreamTransport *self, GError *error)
 {
-  if (self->is_write_paused || self->buffer.size <= self->high_water || self->is_lost)
-    return;
-
-  loop_io_stream_transport_set_shown (self, &self->is_write_paused, TRUE);
-  self->iface->pause_writing (loop_io_stream_transport_get_own_protocol (self));
-}
-
-static void
-maybe_resume_protocol (LoopIOStreamTransport *self)
-{
-  if (!self->is_write_paused || self->buffer.size > self->low_water || self->is_lost)
-    return;
-
-  loop_io_stream_transport_set_shown (self, &self->is_write_paused, FALSE);
-  self->iface->resume_writing (loop_io_stream_transport_get_own_protocol (self));
+  g_prefix_error_literal (&error, "Could not write to the stream: ");
+  loop_flow_transport_fail_write (&self->flow, error);
 }
 
 /*
@@ -81,7 +69,7 @@ write_now (LoopIOStreamTransport *self, const GOutputVector *vectors, gsize n_ve
 
   if (n < 0 && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
     {
-      loop_io_stream_transport_fail_write (self, error);
+      fail_write (self, error);
       return -1;
     }
   g_clear_error (&error);
@@ -89,7 +77,7 @@ write_now (LoopIOStreamTransport *self, const GOutputVector *vectors, gsize n_ve
   if (n <= 0)
     return 0;
 
-  loop_io_stream_transport_count (&self->n_sent, (gsize) n);
+  loop_flow_transport_count (&self->flow.n_sent, (gsize) n);
   self->is_flush_due |= self->needs_flush;
 
   return n;
@@ -102,11 +90,11 @@ next_step (gpointer data)
   LoopIOStreamTransport *self = data;
 
   self->is_writing = FALSE;
-  if (self->is_lost)
+  if (self->flow.is_lost)
     return;
 
-  maybe_resume_protocol (self);
-  loop_io_stream_transport_go_on (self);
+  loop_flow_transport_maybe_resume (&self->flow);
+  loop_flow_transport_go_on (&self->flow);
 }
 
 static void
@@ -114,11 +102,11 @@ write_some (gpointer data)
 {
   LoopIOStreamTransport *self = data;
 
-  for (int i = 0; i < LOOP_IO_STREAM_TRANSPORT_MAX_CALLS && self->buffer.size > 0 && !self->is_lost; i++)
+  for (int i = 0; i < LOOP_FLOW_TRANSPORT_MAX_CALLS && self->flow.buffer.size > 0 && !self->flow.is_lost; i++)
     {
       struct iovec iov[LOOP_WRITE_BUFFER_MAX_IOV];
       GOutputVector vectors[LOOP_WRITE_BUFFER_MAX_IOV];
-      guint n_vectors = loop_write_buffer_peek (&self->buffer, iov, G_N_ELEMENTS (iov));
+      guint n_vectors = loop_write_buffer_peek (&self->flow.buffer, iov, G_N_ELEMENTS (iov));
       gssize n;
 
       for (guint j = 0; j < n_vectors; j++)
@@ -129,7 +117,7 @@ write_some (gpointer data)
         return;
       if (n == 0)
         break;
-      loop_write_buffer_consume (&self->buffer, (gsize) n);
+      loop_write_buffer_consume (&self->flow.buffer, (gsize) n);
     }
 
   next_step (self);
@@ -142,7 +130,7 @@ output_ready (GObject *stream, gpointer data)
 
   g_clear_pointer (&self->write_source, g_source_unref);
   self->is_writing = TRUE;
-  loop_io_stream_transport_schedule (self, write_some, "writable stream");
+  loop_flow_transport_schedule (&self->flow, write_some, "writable stream");
 
   return G_SOURCE_REMOVE;
 }
@@ -154,9 +142,9 @@ end_step (LoopIOStreamTransport *self, GError *error)
   if (!loop_io_stream_transport_end (self))
     g_clear_error (&error);
   else if (error != NULL)
-    loop_io_stream_transport_fail_write (self, error);
+    fail_write (self, error);
   else
-    loop_io_stream_transport_schedule (self, next_step, "written to stream");
+    loop_flow_transport_schedule (&self->flow, next_step, "written to stream");
 }
 
 static void
@@ -167,10 +155,10 @@ written (GObject *source, GAsyncResult *result, gpointer data)
   gssize n = g_output_stream_write_finish (G_OUTPUT_STREAM (source), result, &error);
 
   /* The buffer was emptied if the connection is lost. */
-  if (n > 0 && !self->is_lost)
+  if (n > 0 && !self->flow.is_lost)
     {
-      loop_io_stream_transport_count (&self->n_sent, (gsize) n);
-      loop_write_buffer_consume (&self->buffer, (gsize) n);
+      loop_flow_transport_count (&self->flow.n_sent, (gsize) n);
+      loop_write_buffer_consume (&self->flow.buffer, (gsize) n);
       self->is_flush_due |= self->needs_flush;
     }
   end_step (self, error);
@@ -207,7 +195,7 @@ stream_closed (GObject *source, GAsyncResult *result, gpointer data)
   if (self->is_eof_sent && g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CLOSED))
     g_clear_error (&error);
   if (loop_io_stream_transport_end (self))
-    loop_io_stream_transport_force_close (self, error);
+    loop_flow_transport_force_close (&self->flow, error);
   else
     g_clear_error (&error);
 }
@@ -227,7 +215,7 @@ start_writing (LoopIOStreamTransport *self)
 
   /* The chunk stays where it is until it is consumed, even when something is appended to it. */
   self->is_writing = TRUE;
-  loop_write_buffer_peek (&self->buffer, &iov, 1);
+  loop_write_buffer_peek (&self->flow.buffer, &iov, 1);
   g_output_stream_write_async (self->output, iov.iov_base, iov.iov_len, G_PRIORITY_DEFAULT, self->cancellable, written,
                                loop_io_stream_transport_begin (self));
   loop_io_stream_transport_begun (self);
@@ -245,7 +233,7 @@ send_eof (LoopIOStreamTransport *self)
     {
       /* To close its output stream does nothing. */
       if (!g_socket_shutdown (g_socket_connection_get_socket (connection), FALSE, TRUE, &error))
-        loop_io_stream_transport_fail_write (self, error);
+        fail_write (self, error);
       return;
     }
 
@@ -255,14 +243,16 @@ send_eof (LoopIOStreamTransport *self)
   loop_io_stream_transport_begun (self);
 }
 
-/* Does what is to be done next with the output: nothing, while something is under way. */
-void
-loop_io_stream_transport_go_on (LoopIOStreamTransport *self)
+/* Does nothing while something is under way. */
+static void
+loop_io_stream_transport_go_on (LoopFlowTransport *flow)
 {
-  if (self->is_lost || self->write_error != NULL || self->is_writing || self->write_source != NULL)
+  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (flow);
+
+  if (flow->is_lost || flow->error != NULL || self->is_writing || self->write_source != NULL)
     return;
 
-  if (self->buffer.size > 0)
+  if (flow->buffer.size > 0)
     {
       start_writing (self);
     }
@@ -274,7 +264,7 @@ loop_io_stream_transport_go_on (LoopIOStreamTransport *self)
                                    loop_io_stream_transport_begin (self));
       loop_io_stream_transport_begun (self);
     }
-  else if (self->is_closing && self->n_operations == 0)
+  else if (flow->is_closing && self->n_operations == 0)
     {
       self->is_writing = TRUE;
       g_io_stream_clear_pending (self->stream);
@@ -282,32 +272,16 @@ loop_io_stream_transport_go_on (LoopIOStreamTransport *self)
                                loop_io_stream_transport_begin (self));
       loop_io_stream_transport_begun (self);
     }
-  else if (!self->is_closing && self->is_eof_due && !self->is_eof_sent)
+  else if (!flow->is_closing && flow->is_eof_due && !self->is_eof_sent)
     {
       send_eof (self);
-    }
-}
-
-/* Data is written that cannot be sent any more: warns, once, that it is lost. */
-static void
-refuse_write (LoopIOStreamTransport *self)
-{
-  if (self->is_eof_due)
-    {
-      g_critical ("Cannot write to a transport after write_eof()");
-    }
-  else if (!self->has_warned)
-    {
-      self->has_warned = TRUE;
-      g_warning ("Data was written to transport #%" G_GUINT64_FORMAT " after it was closed or lost its connection",
-                 self->parent_instance.node.id);
     }
 }
 
 static gboolean
 can_write_now (LoopIOStreamTransport *self)
 {
-  return self->buffer.size == 0 && self->is_output_pollable && !self->is_writing;
+  return self->flow.buffer.size == 0 && self->is_output_pollable && !self->is_writing;
 }
 
 static void
@@ -316,9 +290,9 @@ loop_io_stream_transport_write (LoopTransport *transport, const guint8 *data, gs
   LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
   gssize n = 0;
 
-  if (self->is_unwritable)
+  if (self->flow.is_unwritable)
     {
-      refuse_write (self);
+      loop_flow_transport_refuse_write (&self->flow);
       return;
     }
 
@@ -330,9 +304,9 @@ loop_io_stream_transport_write (LoopTransport *transport, const guint8 *data, gs
     }
 
   if ((gsize) n < length)
-    loop_write_buffer_append (&self->buffer, data + n, length - (gsize) n);
-  loop_io_stream_transport_go_on (self);
-  maybe_pause_protocol (self);
+    loop_write_buffer_append (&self->flow.buffer, data + n, length - (gsize) n);
+  loop_flow_transport_go_on (&self->flow);
+  loop_flow_transport_maybe_pause (&self->flow);
 }
 
 static void
@@ -341,9 +315,9 @@ loop_io_stream_transport_write_bytes (LoopTransport *transport, GBytes **bytes, 
   LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
   gsize written_now = 0;
 
-  if (self->is_unwritable)
+  if (self->flow.is_unwritable)
     {
-      refuse_write (self);
+      loop_flow_transport_refuse_write (&self->flow);
       return;
     }
 
@@ -361,74 +335,29 @@ loop_io_stream_transport_write_bytes (LoopTransport *transport, GBytes **bytes, 
       written_now = (gsize) n;
     }
 
-  for (gsize i = 0; i < n_bytes; i++)
-    {
-      gsize skipped = MIN (written_now, g_bytes_get_size (bytes[i]));
-
-      loop_write_buffer_append_bytes (&self->buffer, bytes[i], skipped);
-      written_now -= skipped;
-    }
-  loop_io_stream_transport_go_on (self);
-  maybe_pause_protocol (self);
+  loop_write_buffer_append_bytes (&self->flow.buffer, bytes, n_bytes, written_now);
+  loop_flow_transport_go_on (&self->flow);
+  loop_flow_transport_maybe_pause (&self->flow);
 }
 
 static void
-loop_io_stream_transport_write_eof (LoopTransport *transport)
+loop_io_stream_transport_stop_writing (LoopFlowTransport *flow)
 {
-  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
+  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (flow);
 
-  if (self->is_closing || self->is_eof_due)
-    return;
-
-  self->is_unwritable = TRUE;
-  loop_io_stream_transport_set_shown (self, &self->is_eof_due, TRUE);
-  loop_io_stream_transport_go_on (self);
-}
-
-static gboolean
-loop_io_stream_transport_can_write_eof (LoopTransport *transport)
-{
-  return TRUE;
-}
-
-static gsize
-loop_io_stream_transport_get_write_buffer_size (LoopTransport *transport)
-{
-  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
-
+  loop_io_stream_transport_clear_source (&self->write_source);
   /* What an operation still uses stays until it is back. */
-  return self->is_lost ? 0 : self->buffer.size;
-}
-
-static void
-loop_io_stream_transport_set_write_buffer_limits (LoopTransport *transport, gsize high, gsize low)
-{
-  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
-
-  loop_event_loop_enter (transport->loop);
-  self->high_water = high;
-  self->low_water = low;
-  loop_event_loop_leave (transport->loop);
-  maybe_pause_protocol (self);
-}
-
-static void
-loop_io_stream_transport_get_write_buffer_limits (LoopTransport *transport, gsize *low, gsize *high)
-{
-  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
-
-  *low = self->low_water;
-  *high = self->high_water;
+  if (flow->is_lost)
+    g_cancellable_cancel (self->cancellable);
+  else
+    loop_write_buffer_clear (&flow->buffer);
 }
 
 void
-loop_io_stream_transport_class_init_write (LoopTransportClass *klass)
+loop_io_stream_transport_class_init_write (LoopFlowTransportClass *klass)
 {
-  klass->write = loop_io_stream_transport_write;
-  klass->write_bytes = loop_io_stream_transport_write_bytes;
-  klass->write_eof = loop_io_stream_transport_write_eof;
-  klass->can_write_eof = loop_io_stream_transport_can_write_eof;
-  klass->get_write_buffer_size = loop_io_stream_transport_get_write_buffer_size;
-  klass->set_write_buffer_limits = loop_io_stream_transport_set_write_buffer_limits;
-  klass->get_write_buffer_limits = loop_io_stream_transport_get_write_buffer_limits;
+  klass->go_on = loop_io_stream_transport_go_on;
+  klass->stop_writing = loop_io_stream_transport_stop_writing;
+  klass->parent_class.write = loop_io_stream_transport_write;
+  klass->parent_class.write_bytes = loop_io_stream_transport_write_bytes;
 }

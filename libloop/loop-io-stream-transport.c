@@ -6,7 +6,6 @@
 
 #include <gio/gfiledescriptorbased.h>
 #include <signal.h>
-#include <string.h>
 
 /*
  * Reading and writing are in loop-io-stream-transport-read.c and -write.c; here is all the rest.
@@ -16,7 +15,7 @@
  * the use of its memory until it comes back, whatever happens meanwhile; then the stream is closed, if
  * the connection has been lost.
  */
-G_DEFINE_FINAL_TYPE (LoopIOStreamTransport, loop_io_stream_transport, LOOP_TYPE_TRANSPORT)
+G_DEFINE_FINAL_TYPE (LoopIOStreamTransport, loop_io_stream_transport, LOOP_TYPE_FLOW_TRANSPORT)
 
 /* How long the loop's close waits for operations that it has cancelled, in microseconds. */
 #define MAX_CLOSE_TIME (5 * G_USEC_PER_SEC)
@@ -24,13 +23,7 @@ G_DEFINE_FINAL_TYPE (LoopIOStreamTransport, loop_io_stream_transport, LOOP_TYPE_
 static inline LoopEventLoop *
 get_loop (LoopIOStreamTransport *self)
 {
-  return self->parent_instance.loop;
-}
-
-void
-loop_io_stream_transport_schedule (LoopIOStreamTransport *self, LoopCallback callback, const char *name)
-{
-  loop_event_loop_schedule (get_loop (self), callback, g_object_ref (self), g_object_unref, name);
+  return self->flow.parent_instance.loop;
 }
 
 /* Takes @source, and has @callback called on the loop's context. */
@@ -91,7 +84,7 @@ close_stream (LoopIOStreamTransport *self)
   g_autoptr (GSocketConnection) connection = NULL;
 
   loop_close_hook_remove (&self->hook);
-  loop_write_buffer_clear (&self->buffer);
+  loop_write_buffer_clear (&self->flow.buffer);
   g_clear_pointer (&self->read_buffer, g_free);
   self->input = NULL;
   self->output = NULL;
@@ -116,116 +109,23 @@ gboolean
 loop_io_stream_transport_end (LoopIOStreamTransport *self)
 {
   self->n_operations--;
-  if (!self->is_lost)
+  if (!self->flow.is_lost)
     return TRUE;
 
   /* After connection_lost. */
-  if (self->n_operations == 0 && self->iface == NULL)
+  if (self->n_operations == 0 && self->flow.iface == NULL)
     close_stream (self);
 
   return FALSE;
 }
 
-/* Nothing is written from now on, and nothing new is read. */
 static void
-begin_closing (LoopIOStreamTransport *self)
+loop_io_stream_transport_release (LoopFlowTransport *flow, int fd)
 {
-  self->is_unwritable = TRUE;
-  loop_io_stream_transport_set_shown (self, &self->is_closing, TRUE);
-  loop_io_stream_transport_drop_read (self);
-}
-
-/* The end of every transport's life. */
-static void
-let_go (LoopIOStreamTransport *self)
-{
-  LoopEventLoop *loop = get_loop (self);
-  g_autoptr (GObject) protocol = NULL;
-
-  loop_event_loop_enter (loop);
-  protocol = loop_transport_retire (LOOP_TRANSPORT (self));
-  self->iface = NULL;
-  self->buffered_iface = NULL;
-  self->fd = -1;
-  loop_event_loop_leave (loop);
+  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (flow);
 
   if (self->n_operations == 0)
     close_stream (self);
-
-  if (self->waiter != NULL)
-    {
-      g_autoptr (LoopFuture) waiter = g_steal_pointer (&self->waiter);
-
-      loop_future_fail (
-          waiter, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CLOSED, "The connection was closed before it was made"));
-    }
-
-  if (self->is_loop_ref_held)
-    {
-      self->is_loop_ref_held = FALSE;
-      loop_event_loop_unref_later (loop, self);
-    }
-}
-
-static void
-call_connection_lost (gpointer data)
-{
-  LoopIOStreamTransport *self = data;
-
-  if (self->is_connected)
-    {
-      loop_io_stream_transport_set_shown (self, &self->is_connected, FALSE);
-      self->iface->connection_lost (loop_io_stream_transport_get_own_protocol (self), self->lost_error);
-    }
-
-  let_go (self);
-}
-
-/* Ends the connection without writing what is buffered. Takes @exception. */
-void
-loop_io_stream_transport_force_close (LoopIOStreamTransport *self, GError *exception)
-{
-  if (self->is_lost)
-    {
-      g_clear_error (&exception);
-      return;
-    }
-
-  self->is_lost = TRUE;
-  self->lost_error = exception;
-  begin_closing (self);
-  loop_io_stream_transport_clear_source (&self->write_source);
-  g_cancellable_cancel (self->cancellable);
-  loop_io_stream_transport_schedule (self, call_connection_lost, "connection_lost");
-}
-
-static void
-finish_after_write_error (gpointer data)
-{
-  LoopIOStreamTransport *self = data;
-
-  /* The peer may have said why before it went: what it sent is not to be lost. */
-  loop_io_stream_transport_read_rest (self);
-
-  loop_io_stream_transport_force_close (self, g_steal_pointer (&self->write_error));
-}
-
-/* A failed write ends the connection, once the user's call of write has returned. Takes @error. */
-void
-loop_io_stream_transport_fail_write (LoopIOStreamTransport *self, GError *error)
-{
-  if (self->write_error != NULL || self->is_lost)
-    {
-      g_error_free (error);
-      return;
-    }
-
-  self->is_unwritable = TRUE;
-  self->write_error = error;
-  g_prefix_error_literal (&self->write_error, "Could not write to the stream: ");
-  loop_write_buffer_clear (&self->buffer);
-  loop_io_stream_transport_clear_source (&self->write_source);
-  loop_io_stream_transport_schedule (self, finish_after_write_error, "failed write");
 }
 
 /* Operations come back on the loop's own context, which nobody will iterate later on. */
@@ -255,56 +155,14 @@ stream_loop_closed (LoopCloseHook *hook)
   LoopEventLoop *loop = get_loop (self);
   gboolean has_own_context = loop->context_wakeup_fd >= 0;
 
-  if (self->iface != NULL)
-    {
-      loop_event_loop_warn_of_open (loop, "transport", self->parent_instance.node.id);
-      self->is_lost = TRUE;
-      begin_closing (self);
-      loop_io_stream_transport_clear_source (&self->write_source);
-      g_cancellable_cancel (self->cancellable);
-    }
+  if (self->flow.iface != NULL)
+    loop_flow_transport_loop_closed (&self->flow);
 
   if (self->n_operations > 0 && has_own_context)
     await_operations (self);
 
-  if (self->iface != NULL)
-    let_go (self);
-}
-
-static void
-loop_io_stream_transport_protocol_changed (LoopTransport *transport)
-{
-  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
-
-  self->iface = LOOP_PROTOCOL_GET_IFACE (transport->protocol);
-  self->buffered_iface = loop_buffered_protocol_peek_iface (transport->protocol);
-}
-
-static void
-loop_io_stream_transport_close (LoopTransport *transport)
-{
-  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
-
-  if (self->is_closing)
-    return;
-
-  begin_closing (self);
-  loop_io_stream_transport_go_on (self);
-}
-
-static void
-loop_io_stream_transport_abort (LoopTransport *transport)
-{
-  loop_io_stream_transport_force_close (loop_io_stream_transport_from_base (transport), NULL);
-}
-
-static gboolean
-loop_io_stream_transport_is_closing (LoopTransport *transport)
-{
-  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
-
-  /* After a failed write it is only a matter of what can still be read. */
-  return self->is_closing || self->write_error != NULL;
+  if (self->flow.iface != NULL)
+    loop_flow_transport_let_go (&self->flow);
 }
 
 static gboolean
@@ -349,40 +207,14 @@ loop_io_stream_transport_get_extra_info (LoopTransport *transport, const char *n
 }
 
 static void
-loop_io_stream_transport_describe (LoopTransport *transport, LoopTransportDescription *description)
-{
-  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
-
-  description->kind = "io stream";
-  description->state = transport->protocol == NULL ? "closed"
-                       : self->is_closing          ? "closing"
-                       : self->is_eof_due          ? "half-closed"
-                       : self->is_connected        ? "open"
-                                                   : "connecting";
-  description->fd = self->fd;
-  description->n_received = __atomic_load_n (&self->n_received, __ATOMIC_RELAXED);
-  description->n_sent = __atomic_load_n (&self->n_sent, __ATOMIC_RELAXED);
-  description->write_buffer_size = loop_write_buffer_get_size (&self->buffer);
-  description->low_water = self->low_water;
-  description->high_water = self->high_water;
-  description->peer = (const struct sockaddr *) &self->peer;
-  description->peer_length = self->peer_length;
-  description->is_reading = !self->is_read_paused && !self->is_closing && self->is_connected;
-  description->is_read_paused = self->is_read_paused;
-  description->is_write_paused = self->is_write_paused;
-}
-
-static void
 loop_io_stream_transport_finalize (GObject *object)
 {
   LoopIOStreamTransport *self = LOOP_IO_STREAM_TRANSPORT (object);
 
-  g_assert (self->stream == NULL && self->n_operations == 0 && self->waiter == NULL);
+  g_assert (self->stream == NULL && self->n_operations == 0);
 
   g_object_unref (self->read_cancellable);
   g_object_unref (self->cancellable);
-  g_clear_error (&self->write_error);
-  g_clear_error (&self->lost_error);
 
   G_OBJECT_CLASS (loop_io_stream_transport_parent_class)->finalize (object);
 }
@@ -390,31 +222,22 @@ loop_io_stream_transport_finalize (GObject *object)
 static void
 loop_io_stream_transport_class_init (LoopIOStreamTransportClass *klass)
 {
-  LoopTransportClass *transport_class = (LoopTransportClass *) klass;
-
-  /* To make a type takes locks, and protocols are looked at inside the guard. */
-  g_type_ensure (LOOP_TYPE_BUFFERED_PROTOCOL);
+  LoopFlowTransportClass *flow_class = &klass->parent_class;
 
   G_OBJECT_CLASS (klass)->finalize = loop_io_stream_transport_finalize;
 
-  transport_class->close = loop_io_stream_transport_close;
-  transport_class->abort = loop_io_stream_transport_abort;
-  transport_class->is_closing = loop_io_stream_transport_is_closing;
-  transport_class->get_extra_info = loop_io_stream_transport_get_extra_info;
-  transport_class->protocol_changed = loop_io_stream_transport_protocol_changed;
-  transport_class->describe = loop_io_stream_transport_describe;
-  loop_io_stream_transport_class_init_read (transport_class);
-  loop_io_stream_transport_class_init_write (transport_class);
+  flow_class->parent_class.get_extra_info = loop_io_stream_transport_get_extra_info;
+  flow_class->kind = "io stream";
+  flow_class->release = loop_io_stream_transport_release;
+  loop_io_stream_transport_class_init_read (flow_class);
+  loop_io_stream_transport_class_init_write (flow_class);
 }
 
 static void
 loop_io_stream_transport_init (LoopIOStreamTransport *self)
 {
-  self->fd = -1;
   self->cancellable = g_cancellable_new ();
   loop_io_stream_transport_init_read (self);
-  self->high_water = LOOP_TRANSPORT_HIGH_WATER;
-  self->low_water = LOOP_TRANSPORT_HIGH_WATER / 4;
 }
 
 /*
@@ -446,32 +269,26 @@ take_addresses (LoopIOStreamTransport *self, GSocketConnection *connection)
   g_autoptr (GSocketAddress) peer = g_socket_connection_get_remote_address (connection, NULL);
   gssize length = peer != NULL ? g_socket_address_get_native_size (peer) : 0;
 
-  self->fd = g_socket_get_fd (g_socket_connection_get_socket (connection));
-  if (length > 0 && length <= (gssize) sizeof self->peer &&
-      g_socket_address_to_native (peer, &self->peer, sizeof self->peer, NULL))
-    self->peer_length = (guint) length;
+  self->flow.fd = g_socket_get_fd (g_socket_connection_get_socket (connection));
+  if (length <= 0)
+    return;
+
+  self->flow.peer = g_malloc ((gsize) length);
+  if (g_socket_address_to_native (peer, self->flow.peer, (gsize) length, NULL))
+    self->flow.peer_length = (guint32) length;
 }
 
 /* On error @stream is as it was. */
 LoopIOStreamTransport *
 loop_io_stream_transport_new (LoopEventLoop *loop, GIOStream *stream, GObject *protocol, GError **error)
 {
-  g_autoptr (LoopIOStreamTransport) self = NULL;
+  g_autoptr (LoopIOStreamTransport) self = g_object_new (LOOP_TYPE_IO_STREAM_TRANSPORT, NULL);
   g_autoptr (GSocketConnection) connection = NULL;
 
-  if (!LOOP_IS_PROTOCOL (protocol))
-    {
-      g_set_error (error, LOOP_ERROR, LOOP_ERROR_PROTOCOL_FACTORY,
-                   "The protocol factory returned %s, which is not a protocol",
-                   protocol != NULL ? G_OBJECT_TYPE_NAME (protocol) : "nothing");
-      return NULL;
-    }
-
   /* Nobody else is to close it; and whether somebody uses it. */
-  if (!loop_event_loop_check_open (loop, error) || !g_io_stream_set_pending (stream, error))
+  if (!loop_flow_transport_check (&self->flow, loop, protocol, error) || !g_io_stream_set_pending (stream, error))
     return NULL;
 
-  self = g_object_new (LOOP_TYPE_IO_STREAM_TRANSPORT, NULL);
   self->stream = g_object_ref (stream);
   self->input = g_io_stream_get_input_stream (stream);
   self->output = g_io_stream_get_output_stream (stream);
@@ -492,35 +309,7 @@ loop_io_stream_transport_new (LoopEventLoop *loop, GIOStream *stream, GObject *p
   loop_event_loop_enter (loop);
   loop_transport_register (LOOP_TRANSPORT (self));
   loop_event_loop_leave (loop);
-  loop_event_loop_trace (loop, self->parent_instance.node.id);
-  self->is_loop_ref_held = TRUE;
-  g_object_ref (self);
+  loop_flow_transport_hold (&self->flow);
 
   return g_steal_pointer (&self);
-}
-
-static void
-call_connection_made (gpointer data)
-{
-  LoopIOStreamTransport *self = data;
-  g_autoptr (LoopFuture) waiter = NULL;
-
-  if (self->is_lost)
-    return;
-
-  loop_io_stream_transport_set_shown (self, &self->is_connected, TRUE);
-  self->iface->connection_made (loop_io_stream_transport_get_own_protocol (self), LOOP_TRANSPORT (self));
-  loop_io_stream_transport_start_reading (self);
-
-  waiter = g_steal_pointer (&self->waiter);
-  if (waiter != NULL)
-    loop_future_fulfil_object (waiter, self);
-}
-
-/* Calls connection_made in the next iteration and begins to read; @waiter is fulfilled with the transport then. */
-void
-loop_io_stream_transport_start (LoopIOStreamTransport *self, LoopFuture *waiter)
-{
-  g_set_object (&self->waiter, waiter);
-  loop_io_stream_transport_schedule (self, call_connection_made, "connection_made");
 }

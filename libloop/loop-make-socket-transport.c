@@ -57,7 +57,7 @@ loop_event_loop_make_socket_transport (LoopEventLoop *self, int fd, LoopProtocol
 
   transport = loop_socket_transport_new (self, fd, NULL, (struct sockaddr *) &peer, length, G_OBJECT (protocol), error);
   if (transport != NULL)
-    loop_socket_transport_start (transport, NULL, NULL, NULL);
+    loop_flow_transport_start (&transport->flow, NULL, NULL, NULL);
 
   return (LoopTransport *) transport;
 }

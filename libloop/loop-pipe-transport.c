@@ -50,7 +50,7 @@ is_same_file (LoopPipeTransport *self, int fd, LoopPipeTransport *other)
     return FALSE;
 
   /* Where this is forbidden, the same inode is the same file. */
-  return syscall (SYS_kcmp, self->pid, self->pid, KCMP_FILE, fd, other->parent_instance.fd) <= 0;
+  return syscall (SYS_kcmp, self->pid, self->pid, KCMP_FILE, fd, other->parent_instance.flow.fd) <= 0;
 }
 
 /* Others may use the file, in other processes as well: the mode is as it was, once no transport needs it any more. */
@@ -132,16 +132,16 @@ pipe_write (int fd, const struct iovec *iov, int n_iov)
 static void
 pipe_hung_up (LoopSocketTransport *self)
 {
-  struct pollfd event = { .fd = self->fd, .events = POLLRDHUP };
+  struct pollfd event = { .fd = self->flow.fd, .events = POLLRDHUP };
 
   /* A write that has failed will end it, and says why. */
-  if (self->write_error != NULL || poll (&event, 1, 0) < 0)
+  if (self->flow.error != NULL || poll (&event, 1, 0) < 0)
     return;
 
   if (event.revents == 0)
     /* There is something to read, which nobody wants: a write will tell when the peer is gone. */
     loop_socket_transport_set_interest (self, self->watch.wanted & ~LOOP_INTEREST_READ);
-  else if (self->buffer.size > 0)
+  else if (self->flow.buffer.size > 0)
     loop_socket_transport_fail_write (self, EPIPE);
   else
     loop_transport_abort (LOOP_TRANSPORT (self));
@@ -209,7 +209,7 @@ loop_pipe_transport_is_reading (LoopTransport *transport)
 static gboolean
 loop_pipe_transport_get_extra_info (LoopTransport *transport, const char *name, GValue *value)
 {
-  int fd = from_transport (transport)->parent_instance.fd;
+  int fd = from_transport (transport)->parent_instance.flow.fd;
 
   if (fd < 0 || !g_str_equal (name, "pipe"))
     return FALSE;
@@ -236,7 +236,6 @@ loop_pipe_transport_describe (LoopTransport *transport, LoopTransportDescription
 {
   get_parent_class ()->describe (transport, description);
   description->kind = from_transport (transport)->end == LOOP_PIPE_READ_END ? "read pipe" : "write pipe";
-  description->is_reading &= from_transport (transport)->end == LOOP_PIPE_READ_END;
 }
 
 static void
@@ -311,9 +310,9 @@ loop_pipe_transport_new (LoopEventLoop *loop, int fd, LoopPipeEnd end, GObject *
 
   self->end = end;
   if (end == LOOP_PIPE_WRITE_END)
-    base->is_read_finished = TRUE;
+    base->flow.is_read_finished = TRUE;
   else
-    base->is_unwritable = TRUE;
+    base->flow.is_unwritable = TRUE;
 
   if (!set_mode (self, fd, error))
     return NULL;
@@ -330,7 +329,7 @@ loop_pipe_transport_new (LoopEventLoop *loop, int fd, LoopPipeEnd end, GObject *
   return g_steal_pointer (&self);
 }
 
-/* As loop_socket_transport_start(). */
+/* As loop_flow_transport_start(). */
 void
 loop_pipe_transport_start (LoopPipeTransport *self,
                            LoopFuture *waiter,
@@ -339,7 +338,7 @@ loop_pipe_transport_start (LoopPipeTransport *self,
 {
   LoopSocketTransport *base = &self->parent_instance;
 
-  loop_socket_transport_start (base, waiter, lost_func, lost_data);
+  loop_flow_transport_start (&base->flow, waiter, lost_func, lost_data);
   if (self->is_peer_watched)
     loop_socket_transport_set_interest (base, base->watch.wanted | LOOP_INTEREST_READ);
 }

@@ -207,12 +207,12 @@ loop_server_serve_connection (LoopServer *self,
 
   loop_event_loop_enter (self->loop);
   g_hash_table_add (self->clients, transport);
-  transport->parent_instance.owner_id = self->node.id;
+  transport->flow.parent_instance.owner_id = self->node.id;
   self->n_accepted++;
   self->loop->metrics.n_accepted++;
   loop_event_loop_leave (self->loop);
 
-  loop_socket_transport_start (transport, NULL, client_lost, self);
+  loop_flow_transport_start (&transport->flow, NULL, client_lost, self);
 
   return TRUE;
 }

@@ -11,22 +11,20 @@
  * memory of the protocol's.
  */
 
-static gboolean
-can_read (LoopSocketTransport *self)
+static void
+loop_socket_transport_start_reading (LoopFlowTransport *flow)
 {
-  return !self->is_read_paused && !self->is_read_finished && !self->is_closing && self->is_connected;
-}
+  LoopSocketTransport *self = loop_socket_transport_from_base (flow);
 
-void
-loop_socket_transport_start_reading (LoopSocketTransport *self)
-{
-  if (can_read (self))
+  if (loop_flow_transport_can_read (flow))
     loop_socket_transport_set_interest (self, self->watch.wanted | LOOP_INTEREST_READ);
 }
 
-void
-loop_socket_transport_stop_reading (LoopSocketTransport *self)
+static void
+loop_socket_transport_stop_reading (LoopFlowTransport *flow)
 {
+  LoopSocketTransport *self = loop_socket_transport_from_base (flow);
+
   loop_socket_transport_set_interest (self, self->watch.wanted & ~LOOP_INTEREST_READ);
 }
 
@@ -36,19 +34,14 @@ fail_read (LoopSocketTransport *self, int saved_errno)
   GError *error = NULL;
 
   loop_set_error_from_errno (&error, saved_errno, "Could not read from the connection");
-  loop_socket_transport_force_close (self, error);
+  loop_flow_transport_force_close (&self->flow, error);
 }
 
 static void
 handle_eof (LoopSocketTransport *self)
 {
-  gboolean keep_open;
-
-  self->is_read_finished = TRUE;
-  loop_socket_transport_stop_reading (self);
-
-  keep_open = self->iface->eof_received (loop_socket_transport_get_protocol (self));
-  if (!keep_open || self->file != NULL)
+  loop_flow_transport_handle_eof (&self->flow);
+  if (self->file != NULL)
     loop_transport_close (LOOP_TRANSPORT (self));
 }
 
@@ -60,7 +53,7 @@ check_read (LoopSocketTransport *self, gssize n)
     return TRUE;
 
   /* The failed write has taken the error of a reset, which now looks like an orderly end. */
-  if (n == 0 && self->write_error == NULL)
+  if (n == 0 && self->flow.error == NULL)
     handle_eof (self);
   else if (n < 0 && errno != EAGAIN)
     fail_read (self, errno);
@@ -71,14 +64,15 @@ check_read (LoopSocketTransport *self, gssize n)
 static inline gssize
 read_now (LoopSocketTransport *self, gpointer buffer, gsize size)
 {
-  return G_UNLIKELY (self->file != NULL) ? self->file->read (self->fd, buffer, size) : recv (self->fd, buffer, size, 0);
+  return G_UNLIKELY (self->file != NULL) ? self->file->read (self->flow.fd, buffer, size)
+                                         : recv (self->flow.fd, buffer, size, 0);
 }
 
 /* Reads what is there and hands it over, as long as the protocol wants more. */
 static void
 read_some (LoopSocketTransport *self, gboolean until_empty, int max_calls)
 {
-  LoopEventLoop *loop = self->parent_instance.loop;
+  LoopEventLoop *loop = self->flow.parent_instance.loop;
   gboolean is_shared;
   gsize size;
   guint8 *buffer = loop_event_loop_take_read_buffer (loop, &size, &is_shared);
@@ -89,14 +83,14 @@ read_some (LoopSocketTransport *self, gboolean until_empty, int max_calls)
 
       if (G_LIKELY (n > 0))
         {
-          loop_socket_transport_count (&self->n_received, (gsize) n);
-          self->iface->data_received (loop_socket_transport_get_protocol (self), buffer, (gsize) n);
+          loop_flow_transport_count (&self->flow.n_received, (gsize) n);
+          self->flow.iface->data_received (loop_flow_transport_get_protocol (&self->flow), buffer, (gsize) n);
 
           /* A short read says that there is no more, without another system call to ask. */
           if (G_LIKELY ((gsize) n < size && !until_empty))
             break;
           /* A main loop in there may even have read to the end; and another protocol may have a buffer of its own. */
-          if (!can_read (self) || self->buffered_iface != NULL)
+          if (!loop_flow_transport_can_read (&self->flow) || self->flow.buffered_iface != NULL)
             break;
         }
       else if (!check_read (self, n))
@@ -112,8 +106,8 @@ read_some (LoopSocketTransport *self, gboolean until_empty, int max_calls)
 static gboolean
 read_once (LoopSocketTransport *self, LoopBufferedProtocol *protocol, gpointer buffer, gsize size)
 {
-  const LoopBufferedProtocolInterface *iface = self->buffered_iface;
-  LoopEventLoop *loop = self->parent_instance.loop;
+  const LoopBufferedProtocolInterface *iface = self->flow.buffered_iface;
+  LoopEventLoop *loop = self->flow.parent_instance.loop;
   gboolean is_ours = buffer == NULL;
   gboolean is_shared;
   gssize n;
@@ -132,9 +126,9 @@ read_once (LoopSocketTransport *self, LoopBufferedProtocol *protocol, gpointer b
 
   if (n > 0)
     {
-      loop_socket_transport_count (&self->n_received, (gsize) n);
+      loop_flow_transport_count (&self->flow.n_received, (gsize) n);
       if (is_ours)
-        self->iface->data_received (LOOP_PROTOCOL (protocol), buffer, (gsize) n);
+        self->flow.iface->data_received (LOOP_PROTOCOL (protocol), buffer, (gsize) n);
       else
         iface->buffer_updated (protocol, (gsize) n);
     }
@@ -156,23 +150,13 @@ read_once (LoopSocketTransport *self, LoopBufferedProtocol *protocol, gpointer b
 static void
 read_into_protocol (LoopSocketTransport *self, gboolean until_empty, int max_calls)
 {
-  for (int i = 0; i < max_calls && can_read (self) && self->buffered_iface != NULL; i++)
+  for (int i = 0; i < max_calls && loop_flow_transport_can_read (&self->flow) && self->flow.buffered_iface != NULL; i++)
     {
-      g_autoptr (GObject) protocol = g_object_ref (self->parent_instance.protocol);
-      GError *error = NULL;
+      g_autoptr (GObject) protocol = g_object_ref (self->flow.parent_instance.protocol);
       gpointer buffer;
-      gsize size;
+      gsize size = loop_flow_transport_ask_for_buffer (&self->flow, protocol, &buffer);
 
-      size = loop_buffered_protocol_ask (self->buffered_iface, protocol, -1, &buffer, &error);
       if (size == 0)
-        {
-          loop_transport_report_no_buffer (LOOP_TRANSPORT (self), error);
-          loop_socket_transport_force_close (self, error);
-          return;
-        }
-
-      /* It may have done anything in there. */
-      if (!can_read (self) || self->parent_instance.protocol != protocol)
         continue;
 
       if (!read_once (self, LOOP_BUFFERED_PROTOCOL (protocol), buffer, size) || !until_empty)
@@ -184,11 +168,11 @@ read_into_protocol (LoopSocketTransport *self, gboolean until_empty, int max_cal
 void
 loop_socket_transport_drain (LoopSocketTransport *self, int max_calls)
 {
-  gboolean is_buffered = !(self->buffered_iface != NULL);
+  gboolean is_buffered = !(self->flow.buffered_iface != NULL);
 
-  while (can_read (self) && is_buffered != (self->buffered_iface != NULL))
+  while (loop_flow_transport_can_read (&self->flow) && is_buffered != (self->flow.buffered_iface != NULL))
     {
-      is_buffered = self->buffered_iface != NULL;
+      is_buffered = self->flow.buffered_iface != NULL;
       if (is_buffered)
         read_into_protocol (self, TRUE, max_calls);
       else
@@ -201,69 +185,30 @@ loop_socket_transport_readable (LoopWatch *watch)
 {
   LoopSocketTransport *self = loop_socket_transport_from_watch (watch);
 
-  if (G_UNLIKELY (self->is_read_finished))
+  if (G_UNLIKELY (self->flow.is_read_finished))
     {
       self->file->hung_up (self);
       return;
     }
 
   loop_socket_transport_begin_gathering (self);
-  if (G_UNLIKELY (self->buffered_iface != NULL))
-    read_into_protocol (self, FALSE, LOOP_SOCKET_TRANSPORT_MAX_CALLS);
+  if (G_UNLIKELY (self->flow.buffered_iface != NULL))
+    read_into_protocol (self, FALSE, LOOP_FLOW_TRANSPORT_MAX_CALLS);
   else
-    read_some (self, FALSE, LOOP_SOCKET_TRANSPORT_MAX_CALLS);
+    read_some (self, FALSE, LOOP_FLOW_TRANSPORT_MAX_CALLS);
   loop_socket_transport_end_gathering (self);
 }
 
-/* @reasons: LOOP_READ_PAUSED_BY_… */
-void
-loop_socket_transport_set_read_paused (LoopSocketTransport *self, guint8 reasons)
-{
-  loop_event_loop_enter (self->parent_instance.loop);
-  self->is_read_paused = reasons;
-  loop_event_loop_leave (self->parent_instance.loop);
-}
-
 static void
-loop_socket_transport_pause_reading (LoopTransport *transport)
+loop_socket_transport_read_rest (LoopFlowTransport *flow)
 {
-  LoopSocketTransport *self = loop_socket_transport_from_base (transport);
-
-  if ((self->is_read_paused & LOOP_READ_PAUSED_BY_USER) || self->is_closing)
-    return;
-
-  loop_socket_transport_set_read_paused (self, self->is_read_paused | LOOP_READ_PAUSED_BY_USER);
-  loop_socket_transport_stop_reading (self);
-}
-
-static void
-loop_socket_transport_resume_reading (LoopTransport *transport)
-{
-  LoopSocketTransport *self = loop_socket_transport_from_base (transport);
-
-  if (!self->is_read_paused || self->is_closing)
-    return;
-
-  /* Even while a file is sent, as in asyncio: it is the user's wish. */
-  loop_socket_transport_set_read_paused (self, 0);
-  loop_socket_transport_start_reading (self);
-}
-
-static gboolean
-loop_socket_transport_is_reading (LoopTransport *transport)
-{
-  LoopSocketTransport *self = loop_socket_transport_from_base (transport);
-
-  return !self->is_read_paused && !self->is_closing;
+  loop_socket_transport_drain (loop_socket_transport_from_base (flow), G_MAXINT);
 }
 
 void
-loop_socket_transport_class_init_read (LoopTransportClass *klass)
+loop_socket_transport_class_init_read (LoopFlowTransportClass *klass)
 {
-  /* To make a type takes locks, and protocols are looked at inside the guard. */
-  g_type_ensure (LOOP_TYPE_BUFFERED_PROTOCOL);
-
-  klass->pause_reading = loop_socket_transport_pause_reading;
-  klass->resume_reading = loop_socket_transport_resume_reading;
-  klass->is_reading = loop_socket_transport_is_reading;
+  klass->start_reading = loop_socket_transport_start_reading;
+  klass->stop_reading = loop_socket_transport_stop_reading;
+  klass->read_rest = loop_socket_transport_read_rest;
 }

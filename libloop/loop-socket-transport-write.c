@@ -11,33 +11,13 @@
  * descriptor is ready.
  */
 
-static void
-maybe_pause_protocol (LoopSocketTransport *self)
-{
-  if (self->is_write_paused || self->buffer.size <= self->high_water || self->iface == NULL || self->sender != NULL)
-    return;
-
-  loop_socket_transport_set_shown (self, &self->is_write_paused, TRUE);
-  self->iface->pause_writing (loop_socket_transport_get_protocol (self));
-}
-
-static void
-maybe_resume_protocol (LoopSocketTransport *self)
-{
-  if (!self->is_write_paused || self->buffer.size > self->low_water || self->iface == NULL || self->sender != NULL)
-    return;
-
-  loop_socket_transport_set_shown (self, &self->is_write_paused, FALSE);
-  self->iface->resume_writing (loop_socket_transport_get_protocol (self));
-}
-
 /* What a call that sent @n bytes, or failed, means: the number of bytes, or -1 when the connection failed. */
 static inline gssize
 check_sent (LoopSocketTransport *self, gssize n)
 {
   if (G_LIKELY (n >= 0))
     {
-      loop_socket_transport_count (&self->n_sent, (gsize) n);
+      loop_flow_transport_count (&self->flow.n_sent, (gsize) n);
       return n;
     }
 
@@ -56,8 +36,8 @@ send_iov_now (LoopSocketTransport *self, struct iovec *iov, guint n_iov)
   gssize n;
 
   do
-    n = self->file != NULL ? self->file->write (self->fd, iov, (int) n_iov)
-                           : sendmsg (self->fd, &message, MSG_NOSIGNAL);
+    n = self->file != NULL ? self->file->write (self->flow.fd, iov, (int) n_iov)
+                           : sendmsg (self->flow.fd, &message, MSG_NOSIGNAL);
   while (n < 0 && errno == EINTR);
 
   return check_sent (self, n);
@@ -72,7 +52,7 @@ send_now (LoopSocketTransport *self, gconstpointer data, gsize length)
     return send_iov_now (self, &(struct iovec) { (gpointer) data, length }, 1);
 
   do
-    n = send (self->fd, data, length, MSG_NOSIGNAL);
+    n = send (self->flow.fd, data, length, MSG_NOSIGNAL);
   while (G_UNLIKELY (n < 0 && errno == EINTR));
 
   return check_sent (self, n);
@@ -82,24 +62,34 @@ send_now (LoopSocketTransport *self, gconstpointer data, gsize length)
 static void
 send_eof (LoopSocketTransport *self)
 {
-  if (shutdown (self->fd, SHUT_WR) < 0)
+  if (shutdown (self->flow.fd, SHUT_WR) < 0)
     loop_socket_transport_fail_write (self, errno);
 }
 
 static void
-finish_writing (LoopSocketTransport *self)
+loop_socket_transport_go_on (LoopFlowTransport *flow)
 {
-  loop_socket_transport_set_interest (self, self->watch.wanted & ~LOOP_INTEREST_WRITE);
+  LoopSocketTransport *self = loop_socket_transport_from_base (flow);
 
-  if (self->is_closing)
-    {
-      if (!self->is_lost)
-        loop_socket_transport_schedule_connection_lost (self, NULL);
-    }
-  else if (self->is_eof_due)
-    {
-      send_eof (self);
-    }
+  if (flow->buffer.size > 0 || flow->error != NULL || flow->is_lost)
+    return;
+
+  loop_socket_transport_set_interest (self, self->watch.wanted & ~LOOP_INTEREST_WRITE);
+  if (flow->sender != NULL)
+    flow->sender->ready (flow->sender);
+  else if (flow->is_closing)
+    loop_flow_transport_force_close (flow, NULL);
+  else if (flow->is_eof_due)
+    send_eof (self);
+}
+
+static void
+loop_socket_transport_stop_writing (LoopFlowTransport *flow)
+{
+  LoopSocketTransport *self = loop_socket_transport_from_base (flow);
+
+  loop_write_buffer_clear (&flow->buffer);
+  loop_socket_transport_set_interest (self, self->watch.wanted & ~LOOP_INTEREST_WRITE);
 }
 
 /* Some of what is buffered was sent. */
@@ -107,15 +97,8 @@ void
 loop_socket_transport_wrote (LoopSocketTransport *self)
 {
   /* It may write again, and lose the connection by that. */
-  maybe_resume_protocol (self);
-
-  if (self->buffer.size > 0 || self->write_error != NULL)
-    return;
-
-  if (self->sender != NULL)
-    loop_socket_transport_wake_sender (self);
-  else
-    finish_writing (self);
+  loop_flow_transport_maybe_resume (&self->flow);
+  loop_socket_transport_go_on (&self->flow);
 }
 
 /* Returns: %FALSE if the connection has failed */
@@ -124,9 +107,9 @@ send_buffered (LoopSocketTransport *self)
 {
   struct iovec iov[LOOP_WRITE_BUFFER_MAX_IOV];
 
-  for (int i = 0; i < LOOP_SOCKET_TRANSPORT_MAX_CALLS && self->buffer.size > 0; i++)
+  for (int i = 0; i < LOOP_FLOW_TRANSPORT_MAX_CALLS && self->flow.buffer.size > 0; i++)
     {
-      guint n_iov = loop_write_buffer_peek (&self->buffer, iov, G_N_ELEMENTS (iov));
+      guint n_iov = loop_write_buffer_peek (&self->flow.buffer, iov, G_N_ELEMENTS (iov));
       gsize wanted = 0;
       gssize n = send_iov_now (self, iov, n_iov);
 
@@ -136,7 +119,7 @@ send_buffered (LoopSocketTransport *self)
       for (guint j = 0; j < n_iov; j++)
         wanted += iov[j].iov_len;
 
-      loop_write_buffer_consume (&self->buffer, (gsize) n);
+      loop_write_buffer_consume (&self->flow.buffer, (gsize) n);
       if ((gsize) n < wanted)
         break;
     }
@@ -153,37 +136,6 @@ loop_socket_transport_writable (LoopWatch *watch)
     loop_socket_transport_wrote (self);
 }
 
-/* Does what a sender has kept waiting. */
-void
-loop_socket_transport_catch_up (LoopSocketTransport *self)
-{
-  if (self->is_eof_due && self->buffer.size == 0)
-    send_eof (self);
-
-  maybe_pause_protocol (self);
-  maybe_resume_protocol (self);
-}
-
-/* Data is written that cannot be sent any more: warns, once, that it is lost. */
-void
-loop_socket_transport_refuse_write (LoopSocketTransport *self)
-{
-  if (self->is_eof_due)
-    {
-      g_critical ("Cannot write to a transport after write_eof()");
-    }
-  else if (self->sender != NULL)
-    {
-      g_critical ("Cannot write to a transport while a file is sent");
-    }
-  else if (!self->has_warned)
-    {
-      self->has_warned = TRUE;
-      g_warning ("Data was written to transport #%" G_GUINT64_FORMAT " after it was closed or lost its connection",
-                 self->parent_instance.node.id);
-    }
-}
-
 /* Before something is written. Returns: whether it may go at once */
 static inline gboolean
 may_send_now (LoopSocketTransport *self)
@@ -196,7 +148,7 @@ may_send_now (LoopSocketTransport *self)
       self->n_written = self->n_written == 0 ? 1 : 2;
     }
 
-  return self->buffer.size == 0 && gathering != LOOP_GATHER_ALL;
+  return self->flow.buffer.size == 0 && gathering != LOOP_GATHER_ALL;
 }
 
 /* Before an event of reading is handled. A main loop in there may handle others: then there is no gathering any more. */
@@ -221,16 +173,16 @@ loop_socket_transport_end_gathering (LoopSocketTransport *self)
 void
 loop_socket_transport_expect_writable (LoopSocketTransport *self)
 {
-  if (self->gathering == LOOP_GATHER_ALL && self->buffer.size > MIN (LOOP_GATHER_SIZE, self->high_water))
+  if (self->gathering == LOOP_GATHER_ALL && self->flow.buffer.size > MIN (LOOP_GATHER_SIZE, self->flow.high_water))
     {
       if (!send_buffered (self))
         return;
-      if (self->buffer.size > 0)
+      if (self->flow.buffer.size > 0)
         self->gathering = LOOP_GATHER_NOTHING;
     }
 
   loop_socket_transport_set_interest (self, self->watch.wanted | LOOP_INTEREST_WRITE);
-  maybe_pause_protocol (self);
+  loop_flow_transport_maybe_pause (&self->flow);
 }
 
 static void
@@ -239,9 +191,9 @@ loop_socket_transport_write (LoopTransport *transport, const guint8 *data, gsize
   LoopSocketTransport *self = loop_socket_transport_from_base (transport);
   gssize n = 0;
 
-  if (G_UNLIKELY (self->is_unwritable))
+  if (G_UNLIKELY (self->flow.is_unwritable))
     {
-      loop_socket_transport_refuse_write (self);
+      loop_flow_transport_refuse_write (&self->flow);
       return;
     }
 
@@ -254,7 +206,7 @@ loop_socket_transport_write (LoopTransport *transport, const guint8 *data, gsize
         return;
     }
 
-  loop_write_buffer_append (&self->buffer, data + n, length - (gsize) n);
+  loop_write_buffer_append (&self->flow.buffer, data + n, length - (gsize) n);
   loop_socket_transport_expect_writable (self);
 }
 
@@ -277,8 +229,8 @@ write_bytes_now (LoopSocketTransport *self, GBytes **bytes, gsize n_bytes)
   return n_iov > 0 ? send_iov_now (self, iov, n_iov) : 0;
 }
 
-void
-loop_socket_transport_send_bytes (LoopSocketTransport *self, GBytes **bytes, gsize n_bytes)
+static void
+send_bytes (LoopSocketTransport *self, GBytes **bytes, gsize n_bytes)
 {
   gsize written = 0;
 
@@ -291,15 +243,8 @@ loop_socket_transport_send_bytes (LoopSocketTransport *self, GBytes **bytes, gsi
       written = (gsize) n;
     }
 
-  for (gsize i = 0; i < n_bytes; i++)
-    {
-      gsize skipped = MIN (written, g_bytes_get_size (bytes[i]));
-
-      loop_write_buffer_append_bytes (&self->buffer, bytes[i], skipped);
-      written -= skipped;
-    }
-
-  if (self->buffer.size > 0)
+  loop_write_buffer_append_bytes (&self->flow.buffer, bytes, n_bytes, written);
+  if (self->flow.buffer.size > 0)
     loop_socket_transport_expect_writable (self);
 }
 
@@ -308,67 +253,50 @@ loop_socket_transport_write_bytes (LoopTransport *transport, GBytes **bytes, gsi
 {
   LoopSocketTransport *self = loop_socket_transport_from_base (transport);
 
-  if (G_LIKELY (!self->is_unwritable))
-    loop_socket_transport_send_bytes (self, bytes, n_bytes);
+  if (G_LIKELY (!self->flow.is_unwritable))
+    send_bytes (self, bytes, n_bytes);
   else
-    loop_socket_transport_refuse_write (self);
+    loop_flow_transport_refuse_write (&self->flow);
 }
 
+/* --- For a sender ------------------------------------------------------------------------------ */
+
 static void
-loop_socket_transport_write_eof (LoopTransport *transport)
+loop_socket_transport_send_bytes (LoopTransport *transport, GBytes *bytes)
+{
+  send_bytes (loop_socket_transport_from_base (transport), &bytes, 1);
+}
+
+static int
+loop_socket_transport_get_sender_fd (LoopTransport *transport)
 {
   LoopSocketTransport *self = loop_socket_transport_from_base (transport);
 
-  if (self->is_closing || self->is_eof_due)
-    return;
-
-  self->is_unwritable = TRUE;
-  loop_socket_transport_set_shown (self, &self->is_eof_due, TRUE);
-  if (self->buffer.size == 0 && self->sender == NULL)
-    send_eof (self);
-}
-
-static gboolean
-loop_socket_transport_can_write_eof (LoopTransport *transport)
-{
-  return TRUE;
-}
-
-static gsize
-loop_socket_transport_get_write_buffer_size (LoopTransport *transport)
-{
-  return loop_socket_transport_from_base (transport)->buffer.size;
+  return self->file == NULL ? self->flow.fd : -1;
 }
 
 static void
-loop_socket_transport_set_write_buffer_limits (LoopTransport *transport, gsize high, gsize low)
+loop_socket_transport_report_sent (LoopTransport *transport, gsize n_sent, int saved_errno)
 {
   LoopSocketTransport *self = loop_socket_transport_from_base (transport);
 
-  loop_event_loop_enter (transport->loop);
-  self->high_water = high;
-  self->low_water = low;
-  loop_event_loop_leave (transport->loop);
-  maybe_pause_protocol (self);
-}
-
-static void
-loop_socket_transport_get_write_buffer_limits (LoopTransport *transport, gsize *low, gsize *high)
-{
-  LoopSocketTransport *self = loop_socket_transport_from_base (transport);
-
-  *low = self->low_water;
-  *high = self->high_water;
+  loop_flow_transport_count (&self->flow.n_sent, n_sent);
+  if (saved_errno == EAGAIN)
+    loop_socket_transport_set_interest (self, self->watch.wanted | LOOP_INTEREST_WRITE);
+  else if (saved_errno != 0)
+    loop_socket_transport_fail_write (self, saved_errno);
 }
 
 void
-loop_socket_transport_class_init_write (LoopTransportClass *klass)
+loop_socket_transport_class_init_write (LoopFlowTransportClass *klass)
 {
-  klass->write = loop_socket_transport_write;
-  klass->write_bytes = loop_socket_transport_write_bytes;
-  klass->write_eof = loop_socket_transport_write_eof;
-  klass->can_write_eof = loop_socket_transport_can_write_eof;
-  klass->get_write_buffer_size = loop_socket_transport_get_write_buffer_size;
-  klass->set_write_buffer_limits = loop_socket_transport_set_write_buffer_limits;
-  klass->get_write_buffer_limits = loop_socket_transport_get_write_buffer_limits;
+  klass->go_on = loop_socket_transport_go_on;
+  klass->stop_writing = loop_socket_transport_stop_writing;
+  klass->parent_class.write = loop_socket_transport_write;
+  klass->parent_class.write_bytes = loop_socket_transport_write_bytes;
+  klass->parent_class.set_sender = loop_flow_transport_set_sender;
+  klass->parent_class.unset_sender = loop_flow_transport_unset_sender;
+  klass->parent_class.send_bytes = loop_socket_transport_send_bytes;
+  klass->parent_class.get_sender_fd = loop_socket_transport_get_sender_fd;
+  klass->parent_class.report_sent = loop_socket_transport_report_sent;
 }

@@ -115,8 +115,8 @@ loop_subprocess_pipe_new (LoopSubprocessTransport *process, int fd, int our_fd, 
 
   self->process = g_object_ref (process);
   /* It is to be known from now on when the loop is closed. */
-  self->transport->parent_instance.lost_func = transport_lost;
-  self->transport->parent_instance.lost_data = g_object_ref (G_OBJECT (self));
+  self->transport->parent_instance.flow.lost_func = transport_lost;
+  self->transport->parent_instance.flow.lost_data = g_object_ref (G_OBJECT (self));
 
   return g_steal_pointer (&self);
 }

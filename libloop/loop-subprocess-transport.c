@@ -135,7 +135,7 @@ child_ended (LoopWatch *watch)
   for (int i = 1; i < LOOP_SUBPROCESS_N_PIPES; i++)
     {
       if (loop_subprocess_pipe_is_open (self->pipes[i]))
-        loop_socket_transport_drain (&self->pipes[i]->transport->parent_instance, LOOP_SOCKET_TRANSPORT_MAX_CALLS);
+        loop_socket_transport_drain (&self->pipes[i]->transport->parent_instance, LOOP_FLOW_TRANSPORT_MAX_CALLS);
     }
   set_exited (self, returncode);
 }
@@ -337,7 +337,7 @@ attach (LoopSubprocessTransport *self, int ours[3], GError **error)
   for (int i = 0; i < LOOP_SUBPROCESS_N_PIPES; i++)
     {
       if (self->pipes[i] != NULL)
-        self->pipes[i]->transport->parent_instance.parent_instance.owner_id = self->node.id;
+        ((LoopTransport *) self->pipes[i]->transport)->owner_id = self->node.id;
     }
   loop_watch_init (&self->watch, &child_watch_class, self->node.id);
   is_watched = loop_poller_add (&loop->poller, &self->watch, self->child.fd, LOOP_INTEREST_NONE, error);

@@ -97,8 +97,6 @@ G_GNUC_INTERNAL
 void loop_transport_register (LoopTransport *self);
 G_GNUC_INTERNAL
 GObject *loop_transport_retire (LoopTransport *self);
-G_GNUC_INTERNAL
-void loop_transport_report_no_buffer (LoopTransport *self, const GError *error);
 
 /* Not datagrams, each of which is for itself. */
 static inline gboolean

@@ -181,19 +181,6 @@ loop_transport_retire (LoopTransport *self)
   return g_steal_pointer (&self->protocol);
 }
 
-/* Before the connection ends because a buffered protocol gives no memory. */
-void
-loop_transport_report_no_buffer (LoopTransport *self, const GError *error)
-{
-  g_autoptr (LoopExceptionContext) context =
-      loop_exception_context_new ("Fatal error: get_buffer() of a protocol failed", error);
-
-  loop_exception_context_set_transport (context, self);
-  if (self->protocol != NULL)
-    loop_exception_context_set_protocol (context, self->protocol);
-  loop_event_loop_call_exception_handler (self->loop, context);
-}
-
 /**
  * loop_transport_get_loop:
  * @self: a transport

@@ -40,7 +40,7 @@ void loop_write_buffer_clear (LoopWriteBuffer *self);
 G_GNUC_INTERNAL
 void loop_write_buffer_append (LoopWriteBuffer *self, const guint8 *data, gsize length);
 G_GNUC_INTERNAL
-void loop_write_buffer_append_bytes (LoopWriteBuffer *self, GBytes *bytes, gsize offset);
+void loop_write_buffer_append_bytes (LoopWriteBuffer *self, GBytes **bytes, gsize n_bytes, gsize offset);
 G_GNUC_INTERNAL
 guint loop_write_buffer_peek (LoopWriteBuffer *self, struct iovec *iov, guint n_iov);
 G_GNUC_INTERNAL

@@ -91,21 +91,26 @@ loop_write_buffer_append (LoopWriteBuffer *self, const guint8 *data, gsize lengt
   set_size (self, self->size + length);
 }
 
-/* Keeps a reference to @bytes, of which the first @offset are written already. */
+/* Keeps references to @bytes, of which the first @offset in all are written already. */
 void
-loop_write_buffer_append_bytes (LoopWriteBuffer *self, GBytes *bytes, gsize offset)
+loop_write_buffer_append_bytes (LoopWriteBuffer *self, GBytes **bytes, gsize n_bytes, gsize offset)
 {
-  LoopWriteChunk *chunk;
-  gsize length;
-  const guint8 *data = g_bytes_get_data (bytes, &length);
+  for (gsize i = 0; i < n_bytes; i++)
+    {
+      LoopWriteChunk *chunk;
+      gsize length;
+      const guint8 *data = g_bytes_get_data (bytes[i], &length);
+      gsize start = MIN (offset, length);
 
-  if (offset == length)
-    return;
+      offset -= start;
+      if (start == length)
+        continue;
 
-  chunk = g_new (LoopWriteChunk, 1);
-  *chunk = (LoopWriteChunk) { .bytes = g_bytes_ref (bytes), .data = data, .start = offset, .end = length };
-  push (self, chunk);
-  set_size (self, self->size + length - offset);
+      chunk = g_new (LoopWriteChunk, 1);
+      *chunk = (LoopWriteChunk) { .bytes = g_bytes_ref (bytes[i]), .data = data, .start = start, .end = length };
+      push (self, chunk);
+      set_size (self, self->size + length - start);
+    }
 }
 
 /* Fills in at most @n_iov parts from the front of the buffer, and returns how many. */

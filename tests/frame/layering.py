@@ -31,7 +31,7 @@ ROOMS = [
         protocol buffered-protocol buffered-protocol-vtable datagram-protocol subprocess-protocol subprocess-protocol-vtable base-transport transport
         protocol-vtable socket-transport socket-transport-read socket-transport-write pipe-transport
         datagram-transport datagram-transport-send datagram-batch datagram-protocol-vtable address-cache
-        write-buffer read-buffer sigpipe socket-transport-send
+        flow-transport flow-transport-write write-buffer read-buffer sigpipe
     """),
     ("TLS", """
         tls-context tls-engine tls-transport

@@ -317,6 +317,7 @@ check_read_to_end (Kind kind)
   g_auto (End) end = make_end (&tcp, kind);
   g_autoptr (GBytes) bytes = tcp_random_bytes (SIZE);
   TcpPeer *peer = connect_stream (&tcp, end.stream);
+  LoopTransportDescription description = { .is_reading = TRUE };
   IOFeed *feed;
   gsize n_bytes;
 
@@ -335,6 +336,8 @@ check_read_to_end (Kind kind)
   end_output (&end);
   tcp_run_until (tcp.loop, peer->n_eof == 1);
   ck_assert_mem_eq (peer->received->data, g_bytes_get_data (bytes, NULL), SIZE);
+  LOOP_TRANSPORT_GET_CLASS (peer->transport)->describe (peer->transport, &description);
+  ck_assert (!description.is_reading);
 
   /* It was to be kept open. */
   tcp_run_for (tcp.loop, 0.01);

@@ -39,7 +39,7 @@ make_transport (LoopEventLoop *loop, LoopTransportLostFunc lost, gpointer lost_d
   close (fds[1]);
   transport = loop_socket_transport_new (loop, fds[0], NULL, NULL, 0, G_OBJECT (protocol), NULL);
   ck_assert_ptr_nonnull (transport);
-  loop_socket_transport_start (transport, NULL, lost, lost_data);
+  loop_flow_transport_start (&transport->flow, NULL, lost, lost_data);
   loop_transport_abort (LOOP_TRANSPORT (transport));
 
   return LOOP_TRANSPORT (transport);

@@ -48,12 +48,15 @@ pair_append (Pair *self, const guint8 *data, gsize length)
   g_byte_array_append (self->model, data, (guint) length);
 }
 
+/* In pieces, of which one is empty. */
 static void
 pair_append_bytes (Pair *self, const guint8 *data, gsize length, gsize offset)
 {
-  g_autoptr (GBytes) bytes = g_bytes_new (data, length);
+  g_autoptr (GBytes) front = g_bytes_new (data, length / 2);
+  g_autoptr (GBytes) none = g_bytes_new (NULL, 0);
+  g_autoptr (GBytes) back = g_bytes_new (data + length / 2, length - length / 2);
 
-  loop_write_buffer_append_bytes (&self->buffer, bytes, offset);
+  loop_write_buffer_append_bytes (&self->buffer, (GBytes *[]) { front, none, back }, 3, offset);
   g_byte_array_append (self->model, data + offset, (guint) (length - offset));
 }
 

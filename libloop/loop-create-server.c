@@ -183,9 +183,6 @@ set_options (ServerCreation *self, int fd, int family, GError **error)
       return FALSE;
     }
 
-  /* Accepted sockets inherit it, and the above. */
-  loop_socket_set_nodelay (fd);
-
   return TRUE;
 }
 

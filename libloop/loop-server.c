@@ -4,6 +4,7 @@
 
 #include "loop-future-private.h"
 #include "loop-server-private.h"
+#include "loop-socket-private.h"
 #include "loop-socket-transport-private.h"
 
 /**
@@ -229,6 +230,8 @@ loop_server_add_socket (LoopServer *self, GSocket *socket, LoopUnixFile *file, G
   if (listener == NULL)
     return FALSE;
 
+  /* Accepted sockets inherit it. */
+  loop_socket_set_nodelay (g_socket_get_fd (socket));
   if (file != NULL)
     listener->file = *file, *file = (LoopUnixFile) { 0 };
 

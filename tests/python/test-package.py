@@ -7,6 +7,7 @@ import contextvars
 import gc
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -488,6 +489,31 @@ class TestThreads(LoopCase):
                 return await asyncio.get_running_loop().run_in_executor(pool, os.getpid)
 
         self.assertNotEqual(libloop.run(main()), os.getpid())
+
+
+class TestSockets(LoopCase):
+    def test_nodelay(self):
+        """As asyncio's, at both ends: a write goes out at once."""
+        def get_nodelay(transport):
+            return transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+        async def main():
+            accepted = self.loop.create_future()
+
+            class Server(asyncio.Protocol):
+                def connection_made(self, transport):
+                    accepted.set_result(transport)
+
+            server = await self.loop.create_server(Server, "127.0.0.1", 0)
+            client, _ = await self.loop.create_connection(asyncio.Protocol, *server.sockets[0].getsockname())
+            transports = client, await accepted
+            self.assertTrue(all(map(get_nodelay, transports)))
+            for transport in transports:
+                transport.close()
+            server.close()
+            await asyncio.sleep(0.01)
+
+        self.loop.run_until_complete(main())
 
 
 class TestProcess(unittest.TestCase):

@@ -303,6 +303,7 @@ check_sock (gboolean is_listening)
   ck_assert_uint_eq (sockets->len, 1);
   ck_assert_ptr_eq (g_ptr_array_index (sockets, 0), socket);
   ck_assert (!g_socket_get_blocking (socket));
+  ck_assert_int_ne (get_option (server, IPPROTO_TCP, TCP_NODELAY), 0);
 
   tcp_raw_connect (&tcp, tcp_server_port (server, 0));
   tcp_run_until (tcp.loop, tcp.accepted->len == 1);

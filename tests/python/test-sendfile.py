@@ -187,6 +187,13 @@ class TestSendfile(unittest.TestCase):
                 self.loop.sendfile(transport, io.BytesIO())
             with tempfile.TemporaryFile() as file, self.assertRaises(ValueError):
                 await self.loop.sendfile(transport, file, -1)
+            left, right = socket.socketpair()
+            with left, right, tempfile.TemporaryFile() as file:
+                for count in 0, -2:
+                    with self.assertRaises(ValueError):
+                        await self.loop.sendfile(transport, file, 0, count)
+                    with self.assertRaises(ValueError):
+                        await self.loop.sock_sendfile(left, file, 0, count)
 
         self.run_with(send)
 

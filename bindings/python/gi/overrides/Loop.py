@@ -26,7 +26,7 @@ from ._loop_calls import Call, WatchCall, get_name, report
 from ._loop_protocols import BufferedProtocol, DatagramProtocol, Protocol, SubprocessProtocol, change_protocol
 from ._loop_resolver import Resolver
 from ._loop_signals import guards_callbacks, handling_signals, leave_sigint_alone
-from ._loop_sockets import SocketOperations, to_stream
+from ._loop_sockets import SocketOperations, to_count, to_stream
 from ._loop_subprocess import SubprocessResult, SubprocessTransport, to_arguments, to_options
 from ._loop_sync import get_running_loop
 from ._loop_unix import to_path
@@ -417,7 +417,7 @@ class EventLoop(Resolver, SocketOperations, Loop.EventLoop):
 
     def sendfile(self, transport, file, offset=0, count=None, *, fallback=True):
         """``file``: a Gio.InputStream, or a binary file with a descriptor, which stays its own."""
-        return super().sendfile(transport, to_stream(file), offset, -1 if count is None else count, fallback)
+        return super().sendfile(transport, to_stream(file), offset, to_count(count), fallback)
 
     def subprocess_exec(self, protocol_factory, *args, **options):
         """A task that gives (transport, protocol). ``options``: those of subprocess.Popen."""

@@ -80,6 +80,15 @@ def to_stream(file):
     return stream
 
 
+def to_count(count):
+    """The library's number of bytes to send. To send none is no error there, but one in asyncio."""
+    if count is None:
+        return -1
+    if count == 0:
+        raise ValueError("count must be a positive integer (got 0)")
+    return count
+
+
 class SocketOperations:
     """A part of the event loop."""
 
@@ -133,9 +142,8 @@ class SocketOperations:
 
     async def sock_sendfile(self, sock, file, offset=0, count=None, *, fallback=True):
         """``file``: a Gio.InputStream, or a binary file with a descriptor, which stays its own."""
+        count = to_count(count)
         stream = to_stream(file)
-        if count is None:
-            count = -1
         if isinstance(sock, Gio.Socket):
             return await super().sock_sendfile(sock, stream, offset, count, fallback)
         self._check_sock(sock)

@@ -47,8 +47,8 @@ struct _LoopFileSource
   gint64 size; /* of a regular file, as it was in the beginning */
   int fd;      /* or -1 */
   LoopFileKind kind;
-  gboolean is_claimed; /* nobody else may use or close the stream */
-  gboolean has_begun;  /* the position in the file is ours to set */
+  gboolean is_claimed; /* nobody else may use or close the stream, until it is read */
+  gboolean has_begun;  /* the position in the file is ours to set, until all is sent */
   GSource *poll_source;
   LoopFileRead *read; /* in a thread, or back from there */
 };

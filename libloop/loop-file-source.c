@@ -135,11 +135,41 @@ loop_file_source_count (LoopFileSource *self, gssize n)
   self->remaining -= n;
 }
 
+/*
+ * All is sent. The kernel leaves the file where it was, while one that was read is where it should be.
+ *
+ * Returns: %FALSE if the file does not go there
+ */
+static gboolean
+leave_behind_sent (LoopFileSource *self, GError **error)
+{
+  gboolean was_read = !self->is_claimed;
+
+  if (self->kind == LOOP_FILE_PIPE || was_read)
+    return TRUE;
+  if (loop_file_set_position (self->stream, self->offset + self->n_sent, error))
+    return TRUE;
+
+  g_prefix_error (error, "After %" G_GINT64_FORMAT " bytes were sent: ", self->n_sent);
+
+  return FALSE;
+}
+
 /* With the number of bytes that were sent. */
 void
 loop_file_source_fulfil (LoopFileSource *self, LoopFuture *future)
 {
   g_auto (GValue) value = G_VALUE_INIT;
+  gboolean is_left;
+  GError *error = NULL;
+
+  is_left = leave_behind_sent (self, &error);
+  self->has_begun = FALSE;
+  if (!is_left)
+    {
+      loop_future_fail (future, error);
+      return;
+    }
 
   g_value_init (&value, G_TYPE_INT64);
   g_value_set_int64 (&value, self->n_sent);

@@ -304,7 +304,7 @@ set_up (LoopSendfile *self, LoopTransport *transport, gboolean fallback, GError 
  * @transport: a transport of the loop, which must be able to write
  * @file: what to send
  * @offset: from which byte of @file on
- * @count: how many bytes, or -1 for all up to the end of @file
+ * @count: how many bytes, or -1 for all up to the end of @file; 0 sends nothing
  * @fallback: whether to read @file and to write what was read when the kernel cannot send it by
  *   itself
  *
@@ -318,7 +318,7 @@ set_up (LoopSendfile *self, LoopTransport *transport, gboolean fallback, GError 
  * the loop's connections have their turn after each mebibyte.
  *
  * When it is over, in whatever way, the position in @file is behind the last byte that was
- * sent, if it can be set. A stream that cannot be moved is sent from where it is, and @offset
+ * sent, if it has one. A stream that cannot be moved is sent from where it is, and @offset
  * has to be 0. The future's result may be less than @count: it ends where @file does, even if
  * @file was cut meanwhile.
  *
@@ -332,8 +332,8 @@ set_up (LoopSendfile *self, LoopTransport *transport, gboolean fallback, GError 
  *   sending a file already or after `write_eof`, with %G_IO_ERROR_INVALID_ARGUMENT for numbers
  *   that make no sense, with %G_IO_ERROR_NOT_SUPPORTED if @file cannot go to @offset or the
  *   transport cannot write, with the error of the connection, with
- *   %G_IO_ERROR_CONNECTION_CLOSED when it is closed meanwhile, or with that of reading @file,
- *   which leaves the connection as it is
+ *   %G_IO_ERROR_CONNECTION_CLOSED when it is closed meanwhile, or with that of reading @file or,
+ *   when all is sent, of setting its position, which leaves the connection as it is
  */
 LoopFuture *
 loop_event_loop_sendfile (LoopEventLoop *self,

@@ -323,7 +323,7 @@ loop_sock_sendfile_init (LoopSockSendfile *self)
  * @socket: a connected stream socket, as for [method@EventLoop.sock_sendall]
  * @file: what to send
  * @offset: from which byte of @file on
- * @count: how many bytes, or -1 for all up to the end of @file
+ * @count: how many bytes, or -1 for all up to the end of @file; 0 sends nothing
  * @fallback: whether to read @file and to send what was read when the kernel cannot send it by
  *   itself
  *
@@ -331,13 +331,13 @@ loop_sock_sendfile_init (LoopSockSendfile *self)
  * turns; what is read is sent in blocks, between which they may send.
  *
  * When it is over, in whatever way, the position in @file is behind the last byte that was sent, if
- * it can be set. To give up, cancel the future.
+ * it has one. To give up, cancel the future.
  *
  * Returns: (transfer full): a future for the number of bytes, a #gint64; it fails with
  *   %LOOP_ERROR_SENDFILE_NOT_AVAILABLE if @fallback is %FALSE and the kernel cannot do it, with
  *   %G_IO_ERROR_INVALID_ARGUMENT if @socket is not a stream socket or for numbers that make no
  *   sense, with %G_IO_ERROR_NOT_SUPPORTED if @file cannot go to @offset, with the error of reading
- *   @file, and otherwise as that of [method@EventLoop.sock_sendall]
+ *   @file or, when all is sent, of setting its position, and otherwise as that of [method@EventLoop.sock_sendall]
  */
 LoopFuture *
 loop_event_loop_sock_sendfile (LoopEventLoop *self,

@@ -20,6 +20,7 @@
 
 typedef ssize_t (*SendFile) (int out, int in, off_t *offset, size_t count);
 typedef ssize_t (*Splice) (int in, off64_t *in_offset, int out, off64_t *out_offset, size_t count, unsigned flags);
+typedef off_t (*Seek) (int fd, off_t offset, int whence);
 typedef ssize_t (*SendMsg) (int fd, const struct msghdr *message, int flags);
 
 static struct
@@ -31,6 +32,7 @@ static struct
   int failing_errno;  /* fails with that */
   gboolean is_for_ever;
   gboolean is_active;
+  int seek_errno; /* of each call, unless it is 0 */
 } fault;
 
 static gboolean
@@ -89,6 +91,18 @@ sendmsg (int fd, const struct msghdr *message, int flags)
   first = (struct iovec) { message->msg_iov[0].iov_base, cut (message->msg_iov[0].iov_len) };
 
   return real (fd, &(struct msghdr) { .msg_iov = &first, .msg_iovlen = 1 }, flags);
+}
+
+off_t
+lseek (int fd, off_t offset, int whence)
+{
+  if (fault.seek_errno != 0)
+    {
+      errno = fault.seek_errno;
+      return -1;
+    }
+
+  return ((Seek) dlsym (RTLD_NEXT, "lseek")) (fd, offset, whence);
 }
 
 static const FileKind kinds[] = { FILE_LOCAL, FILE_PIPE, FILE_MEMORY, FILE_BUFFERED };
@@ -266,6 +280,51 @@ START_TEST (test_file_errors)
 }
 END_TEST
 
+/* Whoever goes on with the file has to know that it is not where it should be; what was sent is sent. */
+static void
+check_position_refused (FileKind kind, gboolean is_to_socket)
+{
+  g_auto (Tcp) tcp = tcp_new ();
+  g_autoptr (GBytes) bytes = tcp_random_bytes (20000);
+  g_autoptr (GInputStream) file = file_open (kind, bytes);
+  g_autoptr (GSocket) socket = NULL;
+  g_autoptr (LoopFuture) future = NULL;
+  TcpPeer *client = tcp_connect (&tcp);
+  TcpPeer *peer = tcp_last_accepted (&tcp);
+
+  if (is_to_socket)
+    socket = g_socket_new_from_fd (dup (loop_transport_get_fd (client->transport)), NULL);
+  /* One that is read went to its place in the beginning. */
+  fault.seek_errno = kind == FILE_BUFFERED ? 0 : EIO;
+  future = is_to_socket ? loop_event_loop_sock_sendfile (tcp.loop, socket, file, 0, -1, TRUE)
+                        : loop_event_loop_sendfile (tcp.loop, client->transport, file, 0, -1, TRUE);
+  fault.seek_errno = EIO;
+  if (kind == FILE_LOCAL)
+    {
+      g_autoptr (GError) error = tcp_take_error (&tcp, future);
+
+      tcp_assert_error (error, G_IO_ERROR, (int) g_io_error_from_errno (EIO));
+      tcp_assert_contains (error->message, "20000");
+    }
+  else
+    {
+      ck_assert_int_eq (file_take_sent (&tcp, future), 20000);
+    }
+  fault.seek_errno = 0;
+  tcp_run_until (tcp.loop, peer->n_bytes == 20000);
+  ck_assert_uint_eq (client->n_lost, 0);
+}
+
+START_TEST (test_position_refused)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
+    {
+      check_position_refused (kinds[i], FALSE);
+      check_position_refused (kinds[i], TRUE);
+    }
+}
+END_TEST
+
 /* Somebody cuts the file while it is sent: fault 24. */
 START_TEST (test_truncated)
 {
@@ -338,5 +397,6 @@ LOOP_TEST_MAIN ("sendfile-faults",
                 test_refused_by_kernel,
                 test_connection_errors,
                 test_file_errors,
+                test_position_refused,
                 test_truncated,
                 test_small_buffers)

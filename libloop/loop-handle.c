@@ -103,7 +103,8 @@ loop_handle_cancel (LoopHandle *self)
       self->item.handle_state == LOOP_HANDLE_CANCELLED)
     return;
 
-  if (G_UNLIKELY (loop->debug))
+  /* While the loop is closed, what is still to be told of that may have timers to give up. */
+  if (G_UNLIKELY (loop->debug && !loop_event_loop_is_closed (loop)))
     {
       g_autoptr (GError) error = NULL;
 

@@ -182,6 +182,7 @@ START_TEST (test_loop_closed_while_waiting)
   fill_queue (&tcp, place.path);
   future = create_connection (&tcp, place.path, NULL);
   tcp_run_for (tcp.loop, 0.005);
+  loop_event_loop_set_debug (tcp.loop, TRUE);
   tcp_close_loop (&tcp);
   ck_assert_uint_eq (n_destroyed, 1);
   ck_assert_int_eq (g_unlink (place.path), 0);

@@ -5,10 +5,11 @@
 #include "loop-resolver-private.h"
 #include "loop-sock-private.h"
 #include "loop-socket-private.h"
+#include "loop-unix-path-private.h"
 
 #include <errno.h>
 
-/* One call, until it is done. While the name is looked up, the operation is in no queue. */
+/* One call, until it is done. While the name is looked up, or a unix server has no room, the operation is in no queue. */
 typedef struct
 {
   char *text; /* the address as it was given */
@@ -18,8 +19,44 @@ typedef struct
 
   LoopFuture *lookup; /* or NULL */
   guint64 lookup_callback;
-  LoopCloseHook hook;
+  LoopTimerHandle *retry; /* or NULL */
+  gint64 delay;           /* before it: see loop_unix_get_next_delay() */
+  LoopCloseHook hook;     /* while there is one of these two */
 } Connect;
+
+static void
+stop_waiting (Connect *self)
+{
+  g_autoptr (LoopFuture) lookup = g_steal_pointer (&self->lookup);
+  g_autoptr (LoopTimerHandle) retry = g_steal_pointer (&self->retry);
+
+  if (lookup == NULL && retry == NULL)
+    return;
+
+  loop_close_hook_remove (&self->hook);
+  if (lookup != NULL)
+    {
+      loop_future_remove_done_callback (lookup, self->lookup_callback);
+      loop_future_cancel (lookup);
+    }
+  if (retry != NULL)
+    loop_timer_handle_cancel (retry);
+}
+
+static void
+loop_closed (LoopCloseHook *hook)
+{
+  stop_waiting ((Connect *) ((char *) hook - G_STRUCT_OFFSET (Connect, hook)));
+}
+
+static void
+await_close (LoopSockFuture *future)
+{
+  Connect *self = future->data;
+
+  self->hook.closed = loop_closed;
+  loop_event_loop_add_close_hook (future->parent_instance.loop, &self->hook);
+}
 
 static LoopSockProgress
 fail (const Connect *self, int saved_errno, GError **error)
@@ -45,6 +82,29 @@ look_at_outcome (LoopSockFuture *future, GError **error)
   return g_socket_check_connect_result (future->socket, error) ? LOOP_SOCK_DONE : LOOP_SOCK_FAILED;
 }
 
+static void
+retry (gpointer data)
+{
+  LoopSockFuture *future = data;
+
+  stop_waiting (future->data);
+  loop_sock_future_start (future);
+}
+
+static LoopSockProgress
+try_later (LoopSockFuture *future)
+{
+  Connect *self = future->data;
+
+  await_close (future);
+  self->delay = loop_unix_get_next_delay (self->delay);
+  self->retry = loop_timer_handle_ref (
+      loop_event_loop_schedule_at (future->parent_instance.loop, loop_clock_now () + self->delay, retry,
+                                   g_object_ref (future), g_object_unref, "retry sock_connect"));
+
+  return LOOP_SOCK_LATER;
+}
+
 static LoopSockProgress
 attempt (LoopSockFuture *future, GValue *result, GError **error)
 {
@@ -59,8 +119,10 @@ attempt (LoopSockFuture *future, GValue *result, GError **error)
   if (connect (future->fd, (const struct sockaddr *) &self->address, self->length) == 0)
     return look_at_outcome (future, error);
 
-  /* An interrupted call goes on by itself, as POSIX has it. EAGAIN is that of a unix socket whose peer has no room: it
-   * has not begun. */
+  if (errno == EAGAIN && self->address.ss_family == AF_UNIX)
+    return try_later (future);
+
+  /* An interrupted call goes on by itself, as POSIX has it. */
   if (errno != EINPROGRESS && errno != EINTR && errno != EALREADY)
     return fail (self, errno, error);
 
@@ -70,32 +132,13 @@ attempt (LoopSockFuture *future, GValue *result, GError **error)
 }
 
 static void
-drop_lookup (Connect *self)
-{
-  g_autoptr (LoopFuture) lookup = g_steal_pointer (&self->lookup);
-
-  if (lookup == NULL)
-    return;
-
-  loop_close_hook_remove (&self->hook);
-  loop_future_remove_done_callback (lookup, self->lookup_callback);
-  loop_future_cancel (lookup);
-}
-
-static void
 clear (LoopSockFuture *future)
 {
   Connect *self = future->data;
 
-  drop_lookup (self);
+  stop_waiting (self);
   g_free (self->text);
   g_free (self);
-}
-
-static void
-loop_closed (LoopCloseHook *hook)
-{
-  drop_lookup ((Connect *) ((char *) hook - G_STRUCT_OFFSET (Connect, hook)));
 }
 
 static const LoopSockKind connect_kind = {
@@ -139,8 +182,7 @@ look_up (LoopSockFuture *future, GNetworkAddress *name)
   if (!loop_future_is_pending (&future->parent_instance))
     return;
 
-  self->hook.closed = loop_closed;
-  loop_event_loop_add_close_hook (loop, &self->hook);
+  await_close (future);
   self->lookup =
       loop_resolver_lookup (loop, g_network_address_get_hostname (name), g_network_address_get_port (name),
                             (int) g_socket_get_family (future->socket), loop_socket_get_native_type (future->socket),
@@ -176,6 +218,9 @@ use (LoopSockFuture *future, GSocketAddress *address)
  * Connects a socket. A name is looked up for the family and the type of @socket, and the first
  * address is the one. If the future is cancelled while the kernel connects, @socket goes on
  * with that until it is closed.
+ *
+ * While the queue of a unix server is full, the connection waits: what has not begun yet ends with
+ * the future.
  *
  * Returns: (transfer full): a future without a value; it fails with the I/O error of the
  *   attempt, with an error of %G_RESOLVER_ERROR, with %G_IO_ERROR_NOT_SUPPORTED if @address is

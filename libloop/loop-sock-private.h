@@ -27,6 +27,7 @@ typedef struct _LoopSockFuture LoopSockFuture;
 typedef enum
 {
   LOOP_SOCK_AGAIN,  /* the socket is not ready */
+  LOOP_SOCK_LATER,  /* nor will it be: the kind sees to it that the operation is started again */
   LOOP_SOCK_DONE,   /* with what is in @result, if anything */
   LOOP_SOCK_FAILED, /* with @error */
 } LoopSockProgress;
@@ -79,7 +80,7 @@ G_GNUC_INTERNAL
 LoopSockFuture *loop_sock_future_new_for_fd (LoopEventLoop *loop, int fd, const LoopSockKind *kind);
 G_GNUC_INTERNAL
 void loop_sock_future_start (LoopSockFuture *self);
-/* Ends it with an error, which is taken, unless it is done. */
+/* Ends it with an error, which is taken, unless it is done; of an operation that is in no queue. */
 G_GNUC_INTERNAL
 void loop_sock_future_fail (LoopSockFuture *self, GError *error);
 

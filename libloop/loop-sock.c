@@ -127,7 +127,8 @@ queue_ready (gpointer owner)
 
       queue_remove (self, future);
       queue_end_if_empty (self);
-      finish (future, progress, &result, error);
+      if (progress != LOOP_SOCK_LATER)
+        finish (future, progress, &result, error);
       g_object_unref (future);
 
       /* The next one is woken when the first has taken what it wants, and something is left. */
@@ -357,13 +358,16 @@ loop_sock_future_start (LoopSockFuture *self)
         progress = LOOP_SOCK_FAILED;
     }
 
-  if (progress != LOOP_SOCK_AGAIN)
+  if (progress == LOOP_SOCK_DONE || progress == LOOP_SOCK_FAILED)
     {
       finish (self, progress, &result, error);
       return;
     }
 
   self->has_waited = TRUE;
+  if (progress == LOOP_SOCK_LATER)
+    return;
+
   self->queue = queue;
   if (queue->last != NULL)
     queue->last->next = self;

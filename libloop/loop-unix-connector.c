@@ -11,10 +11,6 @@
 #include <errno.h>
 #include <unistd.h>
 
-/* How long to wait before a server whose queue is full is asked again: each time twice as long. */
-#define FIRST_RETRY_NS (LOOP_NSEC_PER_SEC / 1000)
-#define LAST_RETRY_NS (LOOP_NSEC_PER_SEC / 16)
-
 /* One call of create_unix_connection. */
 typedef struct
 {
@@ -22,7 +18,7 @@ typedef struct
   struct sockaddr_un address;
   socklen_t length;
   int fd;
-  gint64 retry_ns;
+  gint64 delay;           /* before it is tried again, in nanoseconds; see loop_unix_get_next_delay() */
   LoopTimerHandle *retry; /* or NULL */
 } UnixConnector;
 
@@ -60,10 +56,6 @@ fail (UnixConnector *self, int saved_errno)
   loop_connecting_fail (&self->connecting, error);
 }
 
-/*
- * The kernel connects unix sockets at once, or not at all: when the queue of the server is full, it does not tell when
- * there is room again. What blocking sockets do, to wait, is done here by asking again.
- */
 static void
 try_to_connect (UnixConnector *self)
 {
@@ -75,9 +67,9 @@ try_to_connect (UnixConnector *self)
 
   if (status == EAGAIN)
     {
+      self->delay = loop_unix_get_next_delay (self->delay);
       self->retry = loop_timer_handle_ref (loop_event_loop_schedule_at (
-          self->connecting.loop, loop_clock_now () + self->retry_ns, retry, self, NULL, "retry connect"));
-      self->retry_ns = MIN (self->retry_ns * 2, LAST_RETRY_NS);
+          self->connecting.loop, loop_clock_now () + self->delay, retry, self, NULL, "retry connect"));
     }
   else if (status == 0 || status == EISCONN)
     {
@@ -156,7 +148,6 @@ loop_event_loop_create_unix_connection (LoopEventLoop *self,
   connector = loop_connecting_new (sizeof *connector, self, "create_unix_connection", unix_connector_end, factory,
                                    user_data, notify);
   connector->fd = fd;
-  connector->retry_ns = FIRST_RETRY_NS;
   future = g_object_ref (connector->connecting.future);
 
   if (path != NULL)

@@ -36,4 +36,16 @@ G_GNUC_INTERNAL
 void loop_unix_file_forget (LoopUnixFile *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (LoopUnixFile, loop_unix_file_forget)
 
+/*
+ * The kernel connects unix sockets at once, or not at all: when the queue of the server is full, it does not tell when
+ * there is room again. What blocking sockets do, to wait, is done by asking again, each time after twice as long.
+ *
+ * Returns: after how many nanoseconds, when it was @last_delay the last time, or 0
+ */
+static inline gint64
+loop_unix_get_next_delay (gint64 last_delay)
+{
+  return CLAMP (2 * last_delay, G_GINT64_CONSTANT (1000000), G_GINT64_CONSTANT (1000000000) / 16);
+}
+
 G_END_DECLS

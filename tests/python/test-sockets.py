@@ -188,6 +188,27 @@ class TestSockets(unittest.TestCase):
 
         self.run_async(run())
 
+    def test_unix_queue_is_full(self):
+        """A client for which the server has no room waits, whatever socket it has."""
+        path = f"\0libloop-test-sockets-full-{os.getpid()}"
+
+        async def run():
+            with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as first:
+                listener.bind(path)
+                listener.listen(0)
+                first.connect(path)
+                own = socket.socket(socket.AF_UNIX)
+                own.setblocking(False)
+                for client in (own, Gio.Socket.new(Gio.SocketFamily.UNIX, Gio.SocketType.STREAM, 0)):
+                    connecting = self.loop.create_task(self.loop.sock_connect(client, path))
+                    await Loop.sleep(0.05)
+                    self.assertFalse(connecting.done())
+                    listener.accept()[0].close()
+                    await connecting
+                    client.close()
+
+        self.run_async(run())
+
     def test_refused(self):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

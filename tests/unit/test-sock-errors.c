@@ -150,35 +150,6 @@ START_TEST (test_refused)
 }
 END_TEST
 
-/* A unix socket whose peer has no room is not connected, whatever asyncio says. */
-START_TEST (test_unix_backlog)
-{
-  g_auto (SockPair) pair = sock_pair_new (SOCK_STREAM);
-  g_autoptr (GSocket) listener = sock_new (G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM);
-  g_autofree char *path = g_strdup_printf ("libloop-test-sock-errors-%d", getpid ());
-  g_autoptr (GSocketAddress) address = g_unix_socket_address_new_with_type (path, -1, G_UNIX_SOCKET_ADDRESS_ABSTRACT);
-  g_autoptr (GPtrArray) sockets = g_ptr_array_new_with_free_func (g_object_unref);
-  gboolean was_refused = FALSE;
-
-  g_socket_set_listen_backlog (listener, 1);
-  ck_assert (g_socket_bind (listener, address, TRUE, NULL));
-  ck_assert (g_socket_listen (listener, NULL));
-  for (int i = 0; i < 10 && !was_refused; i++)
-    {
-      g_autoptr (LoopFuture) future = NULL;
-      g_autoptr (GError) error = NULL;
-
-      g_ptr_array_add (sockets, sock_new (G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM));
-      future = loop_event_loop_sock_connect (pair.loop, sockets->pdata[i], G_SOCKET_CONNECTABLE (address));
-      sock_finish (future);
-      was_refused = !loop_future_result (future, NULL, &error);
-      if (was_refused)
-        tcp_assert_error (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK);
-    }
-  ck_assert (was_refused);
-}
-END_TEST
-
 START_TEST (test_broken_pipe)
 {
   g_auto (SockPair) pair = sock_pair_new (SOCK_STREAM);
@@ -210,6 +181,5 @@ LOOP_TEST_MAIN ("sock-errors",
                 test_callbacks,
                 test_closed,
                 test_refused,
-                test_unix_backlog,
                 test_broken_pipe,
                 test_datagram_too_long)

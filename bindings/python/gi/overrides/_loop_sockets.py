@@ -180,12 +180,18 @@ class SocketOperations:
         if sock.family in (socket.AF_INET, socket.AF_INET6) and not _is_resolved(sock, address):
             found = await self.getaddrinfo(*address[:2], family=sock.family, type=sock.type, proto=sock.proto)
             address = found[0][4]
-        try:
-            return sock.connect(address)
-        except (BlockingIOError, InterruptedError) as error:
-            # A unix socket whose peer has no room has not begun to connect.
-            if error.errno == errno.EAGAIN:
-                raise
+        # A unix socket whose peer has no room has not begun to connect, and the kernel does not tell when it may.
+        delay = 0.001
+        while True:
+            try:
+                return sock.connect(address)
+            except (BlockingIOError, InterruptedError) as error:
+                if error.errno != errno.EAGAIN:
+                    break
+                if sock.family != socket.AF_UNIX:
+                    raise
+            await Loop.sleep(self, delay)
+            delay = min(2 * delay, 1 / 16)
         await super().sock_wait(sock.fileno(), _OUT)
         status = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if status != 0:

@@ -269,6 +269,41 @@ START_TEST (test_number_changes_hands)
 }
 END_TEST
 
+/*
+ * A child process has a copy of a descriptor that was closed: what still comes for it is not for the connection that
+ * has its number by now, nor for the loop.
+ */
+START_TEST (test_copy_lives_on)
+{
+  g_auto (Tcp) tcp = tcp_new ();
+  TcpPeer *client = tcp_connect (&tcp);
+  TcpPeer *server = tcp_last_accepted (&tcp);
+  TcpPeer *again;
+  int number = loop_transport_get_fd (client->transport);
+  int copy = fcntl (number, F_DUPFD_CLOEXEC, 500);
+  guint64 n;
+
+  ck_assert_int_ge (copy, 500);
+  tcp_run_for (tcp.loop, 0.005);
+  loop_transport_abort (client->transport);
+  tcp_run_until (tcp.loop, client->n_lost == 1);
+  again = tcp_connect (&tcp);
+  ck_assert_int_eq (loop_transport_get_fd (again->transport), number);
+  loop_transport_write (server->transport, (const guint8 *) "for nobody", 10);
+  tcp_run_for (tcp.loop, 0.02);
+
+  n = tcp_count_iterations (tcp.loop);
+  tcp_run_for (tcp.loop, 0.05);
+  ck_assert_uint_le (tcp_count_iterations (tcp.loop) - n, 5);
+  ck_assert_uint_eq (again->n_data, 0);
+
+  tcp_last_accepted (&tcp)->is_echo = TRUE;
+  loop_transport_write (again->transport, (const guint8 *) "x", 1);
+  tcp_run_until (tcp.loop, again->n_bytes == 1);
+  close (copy);
+}
+END_TEST
+
 /* Whoever closes a descriptor that is watched is told, and the connection that gets its number works. */
 START_TEST (test_number_closed_while_watched)
 {
@@ -351,6 +386,7 @@ END_TEST
 LOOP_TEST_MAIN ("transport-fd-reuse",
                 test_storm,
                 test_number_changes_hands,
+                test_copy_lives_on,
                 test_number_closed_while_watched,
                 test_number_closed_while_watched_then_accepted,
                 test_number_in_use)

@@ -5,11 +5,22 @@
 #include <libloop/loop.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 /*
  * An echo server for programs that are not ours, until SIGTERM: "echo" on a port that it says, "echo PATH" on a unix
  * socket, "echo @NAME" on one in the abstract namespace. Who does not read is not read from.
  */
+
+/* What is echoed waits in the transport, and not in the kernel, also when the peer sends its end. */
+static void
+connection_made (LoopTransport *transport, gpointer user_data)
+{
+  int size = 4096;
+
+  if (setsockopt (loop_transport_get_fd (transport), SOL_SOCKET, SO_SNDBUF, &size, sizeof size) < 0)
+    g_error ("There is no small buffer");
+}
 
 static void
 data_received (LoopTransport *transport, const guint8 *data, gsize length, gpointer user_data)
@@ -30,6 +41,7 @@ resume_writing (LoopTransport *transport, gpointer user_data)
 }
 
 static const LoopProtocolVTable vtable = {
+  .connection_made = connection_made,
   .data_received = data_received,
   .pause_writing = pause_writing,
   .resume_writing = resume_writing,

@@ -38,7 +38,8 @@ drop_client (GDBusConnection *connection)
   GSocketConnection *stream = G_SOCKET_CONNECTION (g_dbus_connection_get_stream (connection));
 
   __atomic_store_n (&get_backlog (connection)->is_dropped, TRUE, __ATOMIC_RELAXED);
-  g_socket_shutdown (g_socket_connection_get_socket (stream), TRUE, TRUE, NULL);
+  if (!g_socket_shutdown (g_socket_connection_get_socket (stream), TRUE, TRUE, NULL))
+    g_dbus_connection_close (connection, NULL, NULL, NULL);
 }
 
 /*

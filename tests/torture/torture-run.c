@@ -51,6 +51,29 @@ torture_count_fds (void)
   return n;
 }
 
+void
+torture_keep_open (void)
+{
+  guint n;
+
+  /* Another thread may still close what is not to stay. */
+  do
+    {
+      n = torture_count_fds ();
+      g_usleep (20000);
+      n_fds = torture_count_fds ();
+    }
+  while (n != n_fds);
+}
+
+void
+torture_leave_alone (void)
+{
+  TortureState **shim_state = dlsym (RTLD_DEFAULT, "torture_shim_state");
+
+  *shim_state = NULL;
+}
+
 /* From here on calls fail. */
 void
 torture_start (void)

@@ -24,6 +24,12 @@ void torture_count_iterations (guint64 n);
 
 guint torture_count_fds (void);
 
+/* What is open by now may stay so. */
+void torture_keep_open (void);
+
+/* In a process that was forked before: its calls do not fail. */
+void torture_leave_alone (void);
+
 int torture_main (const char *name, TortureScenario scenario, int argc, char **argv);
 
 #define TORTURE_MAIN(name, scenario)                                                                                   \

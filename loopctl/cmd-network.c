@@ -106,16 +106,15 @@ ctl_run_create_datagram_endpoint (CtlSession *session,
                         error);
 }
 
-gboolean
-ctl_run_getaddrinfo (CtlSession *session, const CtlCommand *command, CtlArguments *arguments, GError **error)
+/* Takes @parameters, and prints the rows that come. */
+static gboolean
+look_up (CtlSession *session, const char *method, GVariant *parameters, const char *const *columns, GError **error)
 {
-  static const char *const columns[] = { "family", "address", NULL };
   g_autoptr (CtlTable) table = ctl_table_new (columns);
   g_autoptr (GVariant) rows = NULL;
   g_autoptr (GVariant) state = NULL;
-  g_autoptr (GVariant) reply = ctl_session_call (
-      session, CTL_HOST_INTERFACE, "Getaddrinfo",
-      g_variant_new ("(ss)", ctl_arguments_get (arguments, 0), get_service (arguments, 1, "")), "(aa{sv}a{sv})", error);
+  g_autoptr (GVariant) reply =
+      ctl_session_call (session, CTL_HOST_INTERFACE, method, parameters, "(aa{sv}a{sv})", error);
 
   if (reply == NULL)
     return FALSE;
@@ -131,6 +130,27 @@ ctl_run_getaddrinfo (CtlSession *session, const CtlCommand *command, CtlArgument
   ctl_table_print (table, session->output);
 
   return TRUE;
+}
+
+gboolean
+ctl_run_getaddrinfo (CtlSession *session, const CtlCommand *command, CtlArguments *arguments, GError **error)
+{
+  static const char *const columns[] = { "family", "address", NULL };
+
+  return look_up (session, "Getaddrinfo",
+                  g_variant_new ("(ss)", ctl_arguments_get (arguments, 0), get_service (arguments, 1, "")), columns,
+                  error);
+}
+
+gboolean
+ctl_run_getnameinfo (CtlSession *session, const CtlCommand *command, CtlArguments *arguments, GError **error)
+{
+  static const char *const columns[] = { "host", "service", NULL };
+  guint16 port;
+
+  return parse_port (get_service (arguments, 1, "0"), &port, error) &&
+         look_up (session, "Getnameinfo", g_variant_new ("(sq)", ctl_arguments_get (arguments, 0), port), columns,
+                  error);
 }
 
 static char *

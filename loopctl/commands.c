@@ -499,6 +499,16 @@ const CtlCommand ctl_commands[] = {
       .run = ctl_run_getaddrinfo,
   },
   {
+      .name = "getnameinfo",
+      .synopsis = "ADDRESS [PORT]",
+      .summary = N_ ("look up the names of an address and a port"),
+      .help = N_ ("ADDRESS and PORT are numbers. What has no name is shown as it is."),
+      .flags = CTL_COMMAND_HOST,
+      .min_words = 1,
+      .max_words = 2,
+      .run = ctl_run_getnameinfo,
+  },
+  {
       .name = "write",
       .synopsis = "ID TEXT…",
       .summary = N_ ("write to a connection, or to a process"),

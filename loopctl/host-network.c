@@ -247,6 +247,50 @@ perform_getaddrinfo (CtlRequest *self)
 }
 
 static gboolean
+parse_numbers (CtlRequest *self, GVariant *parameters, GError **error)
+{
+  const char *address;
+  guint16 port;
+
+  g_variant_get (parameters, "(&sq)", &address, &port);
+  self->addresses[1] = (GSocketConnectable *) g_inet_socket_address_new_from_string (address, port);
+  if (self->addresses[1] != NULL)
+    return TRUE;
+
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "“%s” is not a numeric address", address);
+
+  return FALSE;
+}
+
+static void
+names_found (LoopFuture *future, gpointer user_data)
+{
+  CtlRequest *self = user_data;
+  g_auto (GValue) value = G_VALUE_INIT;
+  GVariantBuilder rows;
+  LoopNameInfoResult *names;
+
+  if (!loop_future_result (future, &value, &self->error))
+    {
+      ctl_request_done (self, NULL);
+      return;
+    }
+
+  names = g_value_get_boxed (&value);
+  g_variant_builder_init (&rows, G_VARIANT_TYPE ("aa{sv}"));
+  g_variant_builder_add_parsed (&rows, "{'host': <%s>, 'service': <%s>}", loop_name_info_result_get_host (names),
+                                loop_name_info_result_get_service (names));
+  ctl_request_done (self, g_variant_new ("(aa{sv})", &rows));
+}
+
+static void
+perform_getnameinfo (CtlRequest *self)
+{
+  wait_for (self, loop_event_loop_getnameinfo (self->host->loop, G_SOCKET_ADDRESS (self->addresses[1]), 0),
+            names_found);
+}
+
+static gboolean
 parse_exec (CtlRequest *self, GVariant *parameters, GError **error)
 {
   g_variant_get (parameters, "(^as)", &self->words);
@@ -359,6 +403,7 @@ const CtlHostMethod ctl_host_network_methods[] = {
   { "CreateDatagramEndpoint", parse_endpoint, perform_create_datagram_endpoint },
   { "Sendto", parse_sendto, perform_sendto },
   { "Getaddrinfo", parse_lookup, perform_getaddrinfo },
+  { "Getnameinfo", parse_numbers, perform_getnameinfo },
   { "SubprocessExec", parse_exec, perform_subprocess_exec },
   { "SubprocessShell", parse_shell, perform_subprocess_shell },
   { "Write", parse_write, perform_write },

@@ -37,6 +37,7 @@ static const char introspection_xml[] =
           IN ("local_addr", "s") IN ("remote_addr", "s") IN ("service", "s") OUT ("id", "t"))
   METHOD ("Sendto", IN ("id", "t") IN ("addr", "s") IN ("data", "ay") OUT ("buffered", "t"))
   METHOD ("Getaddrinfo", IN ("host", "s") IN ("port", "s") OUT ("addresses", "aa{sv}"))
+  METHOD ("Getnameinfo", IN ("addr", "s") IN ("port", "q") OUT ("names", "aa{sv}"))
   METHOD ("SubprocessExec", IN ("argv", "as") OUT ("id", "t") OUT ("pid", "u"))
   METHOD ("SubprocessShell", IN ("command", "s") OUT ("id", "t") OUT ("pid", "u"))
   METHOD ("Write", IN ("id", "t") IN ("data", "ay") OUT ("buffered", "t"))

@@ -69,7 +69,7 @@ class TestHost(program.TestCase):
                         "create_unix_server", "create_unix_server @x chess", "create_unix_connection @x chess",
                         "create_datagram_endpoint", "create_datagram_endpoint local_addr=127.0.0.1:x",
                         "create_datagram_endpoint remote_addr=: echo", "create_datagram_endpoint chess", "sendto 1",
-                        "sendto 1 '' x", "sendto 1 127.0.0.1:99999 x", "getaddrinfo", "write x y", "write 1", r"write 1 '\q'", r"write 1 '\x1'", "write_eof", "subprocess_exec",
+                        "sendto 1 '' x", "sendto 1 127.0.0.1:99999 x", "getaddrinfo", "getnameinfo", "getnameinfo localhost", "getnameinfo 127.0.0.1 http", "write x y", "write 1", r"write 1 '\q'", r"write 1 '\x1'", "write_eof", "subprocess_exec",
                         "subprocess_exec ''"):
             with self.subTest(command):
                 result = self.host(command, "--json", code=3)
@@ -242,6 +242,16 @@ class TestHost(program.TestCase):
         self.assertEqual(self.ask(host, "getaddrinfo", "no-such-host.invalid", code=3)["error"]["name"] in
                          ("NotFound", "Failed"), True)
 
+    def test_getnameinfo(self):
+        host, _ = self.start_host()
+        reply = self.ask(host, "getnameinfo", "127.0.0.1", "443")
+        self.assertEqual((list(reply), reply["rows"][0]["service"]), (["loop", "rows"], "https"))
+        name, service = socket.getnameinfo(("127.0.0.1", 1), 0)
+        self.assertEqual(self.ask(host, "getnameinfo", "127.0.0.1", "1")["rows"], [{"host": name, "service": service}])
+        self.assertEqual(self.loopctl(host.pid, "getnameinfo", "127.0.0.1", "1", code=0).out,
+                         f"host\tservice\n{name}\t{service}\n")
+        self.assertEqual(self.ask(host, "getnameinfo", "::1")["rows"][0]["service"], "0")
+
     def test_subprocesses(self):
         host, _ = self.start_host()
         reply = self.ask(host, "subprocess_exec", "cat", "-", "--")
@@ -397,7 +407,7 @@ class TestHost(program.TestCase):
     def test_read_only(self):
         commands = ("debug on", "call_soon echo no", "create_server 127.0.0.1 0", "create_connection 127.0.0.1 1",
                     "create_unix_server @x", "create_unix_connection @x", "create_datagram_endpoint echo",
-                    "sendto 1 127.0.0.1:1 x", "getaddrinfo 127.0.0.1", "subprocess_exec true", "subprocess_shell true", "write 1 x", "write_eof 1", "kill 1", "pause_reading 1")
+                    "sendto 1 127.0.0.1:1 x", "getaddrinfo 127.0.0.1", "getnameinfo 127.0.0.1", "subprocess_exec true", "subprocess_shell true", "write 1 x", "write_eof 1", "kill 1", "pause_reading 1")
         result = self.host("loop\n" + "\n".join(commands), "--read-only", "--json", code=3)
         self.assertEqual([reply["error"]["name"] for reply in result.json_lines if "error" in reply],
                          ["AccessDenied"] * len(commands))

@@ -142,12 +142,6 @@ void loop_flow_transport_class_init_write (LoopTransportClass *klass);
 G_GNUC_INTERNAL
 void loop_flow_transport_lose_sender (LoopFlowTransport *self, const GError *error, gsize n_unsent);
 
-/* For the classes of those that let a sender write. */
-G_GNUC_INTERNAL
-gboolean loop_flow_transport_set_sender (LoopTransport *transport, LoopTransportSender *sender, GError **error);
-G_GNUC_INTERNAL
-void loop_flow_transport_unset_sender (LoopTransport *transport);
-
 static inline void
 loop_flow_transport_set_shown (LoopFlowTransport *self, guint8 *flag, guint8 value)
 {

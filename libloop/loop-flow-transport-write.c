@@ -105,7 +105,7 @@ loop_flow_transport_get_write_buffer_limits (LoopTransport *transport, gsize *lo
   *high = from_base (transport)->high_water;
 }
 
-gboolean
+static gboolean
 loop_flow_transport_set_sender (LoopTransport *transport, LoopTransportSender *sender, GError **error)
 {
   LoopFlowTransport *self = from_base (transport);
@@ -164,7 +164,7 @@ loop_flow_transport_lose_sender (LoopFlowTransport *self, const GError *error, g
 }
 
 /* Does what the sender has kept waiting. */
-void
+static void
 loop_flow_transport_unset_sender (LoopTransport *transport)
 {
   LoopFlowTransport *self = from_base (transport);
@@ -185,4 +185,6 @@ loop_flow_transport_class_init_write (LoopTransportClass *klass)
   klass->get_write_buffer_size = loop_flow_transport_get_write_buffer_size;
   klass->set_write_buffer_limits = loop_flow_transport_set_write_buffer_limits;
   klass->get_write_buffer_limits = loop_flow_transport_get_write_buffer_limits;
+  klass->set_sender = loop_flow_transport_set_sender;
+  klass->unset_sender = loop_flow_transport_unset_sender;
 }

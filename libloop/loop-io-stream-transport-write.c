@@ -83,6 +83,16 @@ write_now (LoopIOStreamTransport *self, const GOutputVector *vectors, gsize n_ve
   return n;
 }
 
+/* Once all is written. */
+static void
+tell_sender (LoopIOStreamTransport *self)
+{
+  LoopTransportSender *sender = self->flow.sender;
+
+  if (sender != NULL && self->flow.buffer.size == 0)
+    sender->ready (sender);
+}
+
 /* The next step, in a callback of the loop's. */
 static void
 next_step (gpointer data)
@@ -94,6 +104,7 @@ next_step (gpointer data)
     return;
 
   loop_flow_transport_maybe_resume (&self->flow);
+  tell_sender (self);
   loop_flow_transport_go_on (&self->flow);
 }
 
@@ -272,7 +283,7 @@ loop_io_stream_transport_go_on (LoopFlowTransport *flow)
                                loop_io_stream_transport_begin (self));
       loop_io_stream_transport_begun (self);
     }
-  else if (!flow->is_closing && flow->is_eof_due && !self->is_eof_sent)
+  else if (!flow->is_closing && flow->is_eof_due && !self->is_eof_sent && flow->sender == NULL)
     {
       send_eof (self);
     }
@@ -310,16 +321,9 @@ loop_io_stream_transport_write (LoopTransport *transport, const guint8 *data, gs
 }
 
 static void
-loop_io_stream_transport_write_bytes (LoopTransport *transport, GBytes **bytes, gsize n_bytes)
+send_bytes (LoopIOStreamTransport *self, GBytes **bytes, gsize n_bytes)
 {
-  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
   gsize written_now = 0;
-
-  if (self->flow.is_unwritable)
-    {
-      loop_flow_transport_refuse_write (&self->flow);
-      return;
-    }
 
   if (can_write_now (self))
     {
@@ -338,6 +342,39 @@ loop_io_stream_transport_write_bytes (LoopTransport *transport, GBytes **bytes, 
   loop_write_buffer_append_bytes (&self->flow.buffer, bytes, n_bytes, written_now);
   loop_flow_transport_go_on (&self->flow);
   loop_flow_transport_maybe_pause (&self->flow);
+}
+
+static void
+loop_io_stream_transport_write_bytes (LoopTransport *transport, GBytes **bytes, gsize n_bytes)
+{
+  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
+
+  if (!self->flow.is_unwritable)
+    send_bytes (self, bytes, n_bytes);
+  else
+    loop_flow_transport_refuse_write (&self->flow);
+}
+
+/*
+ * For a sender. A stream may change what is written, and so there is no descriptor for it, even if there is one below.
+ */
+static void
+loop_io_stream_transport_send_bytes (LoopTransport *transport, GBytes *bytes)
+{
+  send_bytes (loop_io_stream_transport_from_base (transport), &bytes, 1);
+}
+
+static void
+next_turn (gpointer data)
+{
+  tell_sender (data);
+}
+
+/* Without a descriptor it only ever says that it is the turn of others. */
+static void
+loop_io_stream_transport_report_sent (LoopTransport *transport, gsize n_sent, int saved_errno)
+{
+  loop_flow_transport_schedule ((LoopFlowTransport *) transport, next_turn, "sendfile");
 }
 
 static void
@@ -360,4 +397,6 @@ loop_io_stream_transport_class_init_write (LoopFlowTransportClass *klass)
   klass->stop_writing = loop_io_stream_transport_stop_writing;
   klass->parent_class.write = loop_io_stream_transport_write;
   klass->parent_class.write_bytes = loop_io_stream_transport_write_bytes;
+  klass->parent_class.send_bytes = loop_io_stream_transport_send_bytes;
+  klass->parent_class.report_sent = loop_io_stream_transport_report_sent;
 }

@@ -310,8 +310,9 @@ set_up (LoopSendfile *self, LoopTransport *transport, gboolean fallback, GError 
  *
  * Sends a file. What was written before goes first. From a file of the local file system to a
  * plain socket, the kernel copies it, with the sendfile system call; from a pipe, with splice.
- * Otherwise, as with a stream in memory or one that is converted, or with the write end of a
- * pipe, libloop does, and reads what may block in another thread.
+ * Otherwise, as with a stream in memory or one that is converted, or to the write end of a
+ * pipe or a transport of [method@EventLoop.connect_io_stream], libloop does, and reads what
+ * may block in another thread.
  *
  * Meanwhile the transport takes nothing else to be written and receives nothing, unless
  * [method@Transport.resume_reading] is called; nobody else may use or close @file. Others of

@@ -294,8 +294,6 @@ loop_socket_transport_class_init_write (LoopFlowTransportClass *klass)
   klass->stop_writing = loop_socket_transport_stop_writing;
   klass->parent_class.write = loop_socket_transport_write;
   klass->parent_class.write_bytes = loop_socket_transport_write_bytes;
-  klass->parent_class.set_sender = loop_flow_transport_set_sender;
-  klass->parent_class.unset_sender = loop_flow_transport_unset_sender;
   klass->parent_class.send_bytes = loop_socket_transport_send_bytes;
   klass->parent_class.get_sender_fd = loop_socket_transport_get_sender_fd;
   klass->parent_class.report_sent = loop_socket_transport_report_sent;

@@ -77,8 +77,8 @@ struct _LoopTransportClass
   void (*describe) (LoopTransport *self, LoopTransportDescription *description);
 
   /*
-   * For a sender; or all NULL: no file can be sent. A transport that changes what is written, as one with TLS does, has
-   * no descriptor for it: it gets bytes.
+   * For a sender; or all NULL: no file can be sent. A transport that changes what is written, as one with TLS does, or
+   * that writes to a stream, has no descriptor for it: it gets bytes.
    */
   gboolean (*set_sender) (LoopTransport *self, LoopTransportSender *sender, GError **error);
   void (*unset_sender) (LoopTransport *self);

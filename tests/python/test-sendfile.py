@@ -90,6 +90,26 @@ class TestSendfile(unittest.TestCase):
 
         self.assertEqual(self.run_with(send), self.DATA[5:])
 
+    def test_io_stream(self):
+        here, there = (Gio.Socket.new_from_fd(sock.detach()) for sock in socket.socketpair())
+
+        async def run():
+            self.peer = Peer(self.loop)
+            await self.loop.connect_io_stream(lambda: self.peer, there.connection_factory_create_connection())
+            sender = Peer(self.loop)
+            await self.loop.connect_io_stream(lambda: sender, here.connection_factory_create_connection())
+            with tempfile.TemporaryFile() as file:
+                file.write(self.DATA)
+                file.flush()
+                with self.assertRaises(asyncio.SendfileNotAvailableError):
+                    await self.loop.sendfile(sender.transport, file, fallback=False)
+                self.assertEqual(await self.loop.sendfile(sender.transport, file, 5), len(self.DATA) - 5)
+            sender.transport.close()
+            await self.peer.lost
+
+        self.loop.run_until_complete(run())
+        self.assertEqual(self.peer.data, self.DATA[5:])
+
     def test_cancel(self):
         read, write = os.pipe()
 

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "io-check.h"
+#include "io-end.h"
 #include "loop-futures.h"
 #include "loop-transport-private.h"
 #include "metrics-check.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <gio/gunixinputstream.h>
-#include <gio/gunixoutputstream.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,129 +15,13 @@
 
 #define SIZE (8 * 1024 * 1024)
 
-typedef enum
-{
-  SOCKET,
-  PIPES,
-  BUFFERED, /* neither pollable, nor without a flush */
-  TRANSPORT,
-  N_KINDS
-} Kind;
-
 #define FOR_ALL_KINDS(name)                                                                                            \
   START_TEST (test_##name)                                                                                             \
   {                                                                                                                    \
-    for (Kind kind = 0; kind < N_KINDS; kind++)                                                                        \
+    for (IOEndKind kind = 0; kind < IO_END_N_KINDS; kind++)                                                            \
       check_##name (kind);                                                                                             \
   }                                                                                                                    \
   END_TEST
-
-/* A stream, and what is at its other end. */
-typedef struct
-{
-  GIOStream *stream;
-  int in;
-  int out;
-  Tcp *owner; /* of the descriptor, if not we */
-} End;
-
-static GIOStream *
-make_pipes (int *in, int *out)
-{
-  g_autoptr (GInputStream) input = NULL;
-  g_autoptr (GOutputStream) output = NULL;
-  int from[2];
-  int to[2];
-
-  ck_assert_int_eq (pipe2 (from, O_CLOEXEC) | pipe2 (to, O_CLOEXEC), 0);
-  *in = to[0];
-  *out = from[1];
-  input = g_unix_input_stream_new (from[0], TRUE);
-  output = g_unix_output_stream_new (to[1], TRUE);
-
-  return g_simple_io_stream_new (input, output);
-}
-
-static GIOStream *
-make_socket (int *fd)
-{
-  g_autoptr (GSocket) socket = NULL;
-  int fds[2];
-
-  ck_assert_int_eq (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-  socket = g_socket_new_from_fd (fds[0], NULL);
-  *fd = fds[1];
-
-  return G_IO_STREAM (g_socket_connection_factory_create_connection (socket));
-}
-
-static End
-make_end (Tcp *tcp, Kind kind)
-{
-  End self = { 0 };
-
-  switch (kind)
-    {
-    case SOCKET:
-      self.stream = make_socket (&self.in);
-      self.out = self.in;
-      break;
-    case PIPES:
-      self.stream = make_pipes (&self.in, &self.out);
-      break;
-    case BUFFERED:
-      {
-        g_autoptr (GIOStream) pipes = make_pipes (&self.in, &self.out);
-        g_autoptr (GInputStream) input = g_buffered_input_stream_new (io_input (pipes));
-        g_autoptr (GOutputStream) output = g_buffered_output_stream_new (io_output (pipes));
-
-        self.stream = g_simple_io_stream_new (input, output);
-        /* It would close its streams when it goes. */
-        g_object_set_data_full (G_OBJECT (self.stream), "pipes", g_steal_pointer (&pipes), g_object_unref);
-      }
-      break;
-    case TRANSPORT:
-    default:
-      self.stream = G_IO_STREAM (io_stream_new (tcp, &self.in));
-      self.out = self.in;
-      self.owner = tcp;
-    }
-
-  return self;
-}
-
-static void
-close_end (End *self)
-{
-  if (self->in >= 0 && self->owner != NULL)
-    tcp_raw_close (self->owner, self->in);
-  else if (self->in >= 0)
-    close (self->in);
-  if (self->out >= 0 && self->out != self->in)
-    close (self->out);
-  self->in = self->out = -1;
-}
-
-/* Of the other side: no more will come. */
-static void
-end_output (End *self)
-{
-  if (self->out == self->in)
-    shutdown (self->out, SHUT_WR);
-  else
-    {
-      close (self->out);
-      self->out = -1;
-    }
-}
-
-static void
-end_clear (End *self)
-{
-  close_end (self);
-  g_clear_object (&self->stream);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (End, end_clear)
 
 static void
 put (int fd, const char *text)
@@ -167,26 +49,14 @@ await_text (Tcp *tcp, int fd, const char *text)
   ck_assert_str_eq (found->str, text);
 }
 
-static TcpPeer *
-connect_stream (Tcp *tcp, GIOStream *stream)
-{
-  TcpPeer *peer = tcp_add_client (tcp);
-  g_autoptr (LoopFuture) future = loop_event_loop_connect_io_stream (tcp->loop, stream, tcp_peer_factory, peer, NULL);
-  g_autoptr (LoopTransport) transport = tcp_take_transport (tcp, future);
-
-  ck_assert_ptr_eq (transport, peer->transport);
-
-  return peer;
-}
-
 static void
-check_both_ways (Kind kind)
+check_both_ways (IOEndKind kind)
 {
   g_auto (Tcp) tcp = io_tcp_new ();
-  g_auto (End) end = make_end (&tcp, kind);
+  g_auto (IOEnd) end = io_end_new (&tcp, kind);
   GBytes *lines[] = { g_bytes_new_static ("two ", 4), g_bytes_new_static ("three", 5) };
   g_auto (GValue) value = G_VALUE_INIT;
-  TcpPeer *peer = connect_stream (&tcp, end.stream);
+  TcpPeer *peer = io_connect (&tcp, end.stream);
 
   ck_assert (loop_transport_is_reading (peer->transport));
   ck_assert (loop_transport_get_extra_info (peer->transport, "io-stream", &value));
@@ -202,7 +72,7 @@ check_both_ways (Kind kind)
   await_text (&tcp, end.in, "one two three");
 
   /* The other side ends first: what was written meanwhile is still sent. */
-  end_output (&end);
+  io_end_shut_down (&end);
   loop_transport_write (peer->transport, (const guint8 *) "bye", 3);
   tcp_run_until (tcp.loop, peer->n_lost == 1);
   await_text (&tcp, end.in, "bye");
@@ -217,13 +87,13 @@ FOR_ALL_KINDS (both_ways)
 
 /* What has gone over it counts when it is gone. */
 static void
-check_metrics (Kind kind)
+check_metrics (IOEndKind kind)
 {
   g_auto (Tcp) tcp = io_tcp_new ();
-  g_auto (End) end = make_end (&tcp, kind);
-  TcpPeer *peer = connect_stream (&tcp, end.stream);
+  g_auto (IOEnd) end = io_end_new (&tcp, kind);
+  TcpPeer *peer = io_connect (&tcp, end.stream);
   /* The transport below is one as well, and has moved the same. */
-  guint64 n_layers = kind == TRANSPORT ? 2 : 1;
+  guint64 n_layers = kind == IO_END_TRANSPORT ? 2 : 1;
 
   put (end.out, "hello");
   loop_transport_write (peer->transport, (const guint8 *) "hi there", 8);
@@ -232,7 +102,7 @@ check_metrics (Kind kind)
   metrics_assert_moved (tcp.loop, 5 * n_layers, 8 * n_layers);
 
   loop_transport_close (peer->transport);
-  tcp_run_until (tcp.loop, peer->n_lost == 1 && (kind != TRANSPORT || io_is_lost (LOOP_IO_STREAM (end.stream))));
+  tcp_run_until (tcp.loop, peer->n_lost == 1 && (kind != IO_END_TRANSPORT || io_is_lost (LOOP_IO_STREAM (end.stream))));
   ck_assert_ptr_null (loop_transport_get_protocol (peer->transport));
   metrics_assert_moved (tcp.loop, 5 * n_layers, 8 * n_layers);
   g_clear_object (&peer->transport);
@@ -244,15 +114,15 @@ FOR_ALL_KINDS (metrics)
 
 /* What is buffered is written before the end. */
 static void
-check_write_then_close (Kind kind)
+check_write_then_close (IOEndKind kind)
 {
   g_auto (Tcp) tcp = io_tcp_new ();
-  g_auto (End) end = make_end (&tcp, kind);
+  g_auto (IOEnd) end = io_end_new (&tcp, kind);
   g_autoptr (GBytes) bytes = tcp_random_bytes (SIZE);
   g_autoptr (GBytes) rest = g_bytes_new_from_bytes (bytes, SIZE / 2, SIZE / 2);
   g_autofree char *wanted = tcp_checksum (bytes);
   g_autofree char *found = NULL;
-  TcpPeer *peer = connect_stream (&tcp, end.stream);
+  TcpPeer *peer = io_connect (&tcp, end.stream);
   TcpSink *sink;
   gsize n;
 
@@ -271,7 +141,7 @@ check_write_then_close (Kind kind)
   tcp_run_until (tcp.loop, peer->n_lost == 1);
   ck_assert_msg (peer->error == NULL, "%d %s", kind, peer->error->message);
   ck_assert_uint_eq (peer->n_resumed, 1);
-  tcp_run_until (tcp.loop, kind != TRANSPORT || io_is_lost (LOOP_IO_STREAM (end.stream)));
+  tcp_run_until (tcp.loop, kind != IO_END_TRANSPORT || io_is_lost (LOOP_IO_STREAM (end.stream)));
   found = tcp_sink_finish (sink, &n, NULL);
   ck_assert_uint_eq (n, SIZE);
   ck_assert_str_eq (found, wanted);
@@ -281,12 +151,12 @@ FOR_ALL_KINDS (write_then_close)
 
 /* Half-close: all is written, then the end, and the other direction goes on. */
 static void
-check_write_eof (Kind kind)
+check_write_eof (IOEndKind kind)
 {
   g_auto (Tcp) tcp = io_tcp_new ();
-  g_auto (End) end = make_end (&tcp, kind);
+  g_auto (IOEnd) end = io_end_new (&tcp, kind);
   g_autofree guint8 *data = g_malloc0 (SIZE);
-  TcpPeer *peer = connect_stream (&tcp, end.stream);
+  TcpPeer *peer = io_connect (&tcp, end.stream);
   TcpSink *sink = tcp_sink_new (end.in);
   gsize n;
 
@@ -311,12 +181,12 @@ check_write_eof (Kind kind)
 FOR_ALL_KINDS (write_eof)
 
 static void
-check_read_to_end (Kind kind)
+check_read_to_end (IOEndKind kind)
 {
   g_auto (Tcp) tcp = io_tcp_new ();
-  g_auto (End) end = make_end (&tcp, kind);
+  g_auto (IOEnd) end = io_end_new (&tcp, kind);
   g_autoptr (GBytes) bytes = tcp_random_bytes (SIZE);
-  TcpPeer *peer = connect_stream (&tcp, end.stream);
+  TcpPeer *peer = io_connect (&tcp, end.stream);
   LoopTransportDescription description = { .is_reading = TRUE };
   IOFeed *feed;
   gsize n_bytes;
@@ -333,7 +203,7 @@ check_read_to_end (Kind kind)
   loop_transport_resume_reading (peer->transport);
   tcp_run_until (tcp.loop, peer->n_bytes == SIZE);
   io_feed_finish (feed);
-  end_output (&end);
+  io_end_shut_down (&end);
   tcp_run_until (tcp.loop, peer->n_eof == 1);
   ck_assert_mem_eq (peer->received->data, g_bytes_get_data (bytes, NULL), SIZE);
   LOOP_TRANSPORT_GET_CLASS (peer->transport)->describe (peer->transport, &description);
@@ -352,12 +222,12 @@ FOR_ALL_KINDS (read_to_end)
 
 /* While much is to be written: it is lost, and nobody waits. */
 static void
-check_abort (Kind kind)
+check_abort (IOEndKind kind)
 {
   g_auto (Tcp) tcp = io_tcp_new ();
-  g_auto (End) end = make_end (&tcp, kind);
+  g_auto (IOEnd) end = io_end_new (&tcp, kind);
   g_autofree guint8 *data = g_malloc0 (SIZE);
-  TcpPeer *peer = connect_stream (&tcp, end.stream);
+  TcpPeer *peer = io_connect (&tcp, end.stream);
 
   loop_transport_write (peer->transport, data, SIZE);
   tcp_run_for (tcp.loop, 0.01);
@@ -376,14 +246,14 @@ FOR_ALL_KINDS (abort)
 
 /* While much is to be written, or after that. There is no SIGPIPE. */
 static void
-check_peer_gone (Kind kind)
+check_peer_gone (IOEndKind kind)
 {
   for (int is_writing = 0; is_writing < 2; is_writing++)
     {
       g_auto (Tcp) tcp = io_tcp_new ();
-      g_auto (End) end = make_end (&tcp, kind);
+      g_auto (IOEnd) end = io_end_new (&tcp, kind);
       g_autofree guint8 *data = g_malloc0 (SIZE);
-      TcpPeer *peer = connect_stream (&tcp, end.stream);
+      TcpPeer *peer = io_connect (&tcp, end.stream);
 
       peer->keep_open = TRUE;
       if (is_writing)
@@ -391,7 +261,7 @@ check_peer_gone (Kind kind)
           loop_transport_write (peer->transport, data, SIZE);
           tcp_run_for (tcp.loop, 0.01);
         }
-      close_end (&end);
+      io_end_close (&end);
       if (!is_writing)
         {
           tcp_run_until (tcp.loop, peer->n_eof == 1 || peer->n_lost == 1);
@@ -411,7 +281,7 @@ FOR_ALL_KINDS (peer_gone)
 /* Not even where it would end the process. */
 START_TEST (test_sigpipe)
 {
-  for (Kind kind = PIPES; kind <= BUFFERED; kind++)
+  for (IOEndKind kind = IO_END_PIPES; kind <= IO_END_BUFFERED; kind++)
     {
       signal (SIGPIPE, SIG_DFL);
       check_peer_gone (kind);
@@ -421,12 +291,12 @@ END_TEST
 
 /* At each of the points where something can be under way. */
 static void
-check_loop_closed (Kind kind)
+check_loop_closed (IOEndKind kind)
 {
   for (int i = 0; i < 5; i++)
     {
       g_auto (Tcp) tcp = (io_prepare (), i % 2 == 0 ? tcp_new () : tcp_new_for_context (g_main_context_default ()));
-      g_auto (End) end = make_end (&tcp, kind);
+      g_auto (IOEnd) end = io_end_new (&tcp, kind);
       g_autofree guint8 *data = g_malloc0 (SIZE);
       g_autoptr (LoopFuture) future = NULL;
       TcpPeer *peer;
@@ -438,7 +308,7 @@ check_loop_closed (Kind kind)
         }
       else
         {
-          peer = connect_stream (&tcp, end.stream);
+          peer = io_connect (&tcp, end.stream);
           if (i > 1)
             loop_transport_write (peer->transport, data, SIZE);
           if (i > 2)
@@ -466,12 +336,12 @@ check_loop_closed (Kind kind)
 FOR_ALL_KINDS (loop_closed)
 
 static void
-check_cancel (Kind kind)
+check_cancel (IOEndKind kind)
 {
   for (int is_late = 0; is_late < 2; is_late++)
     {
       g_auto (Tcp) tcp = io_tcp_new ();
-      g_auto (End) end = make_end (&tcp, kind);
+      g_auto (IOEnd) end = io_end_new (&tcp, kind);
       TcpPeer *peer = tcp_add_client (&tcp);
       g_autoptr (LoopFuture) future =
           loop_event_loop_connect_io_stream (tcp.loop, end.stream, tcp_peer_factory, peer, NULL);
@@ -507,19 +377,19 @@ refuse (gpointer user_data)
 }
 
 static void
-check_refused (Kind kind)
+check_refused (IOEndKind kind)
 {
   g_auto (Tcp) tcp = io_tcp_new ();
-  g_auto (End) end = make_end (&tcp, kind);
-  g_auto (End) closed = make_end (&tcp, kind);
-  g_auto (End) reading = make_end (&tcp, kind);
+  g_auto (IOEnd) end = io_end_new (&tcp, kind);
+  g_auto (IOEnd) closed = io_end_new (&tcp, kind);
+  g_auto (IOEnd) reading = io_end_new (&tcp, kind);
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
   g_auto (IODone) read = { 0 };
   char buffer[1];
   TcpPeer *peer;
 
   expect_refusal (&tcp, end.stream, tcp_make_no_protocol, LOOP_ERROR, LOOP_ERROR_PROTOCOL_FACTORY, "not a protocol");
-  peer = connect_stream (&tcp, end.stream);
+  peer = io_connect (&tcp, end.stream);
   expect_refusal (&tcp, end.stream, refuse, G_IO_ERROR, G_IO_ERROR_PENDING, "belongs to a transport");
   ck_assert (!g_io_stream_close (end.stream, NULL, NULL));
 
@@ -613,12 +483,12 @@ make_reader (gpointer reader)
 }
 
 static void
-check_buffered_protocol (Kind kind)
+check_buffered_protocol (IOEndKind kind)
 {
   for (int i = 0; i < 3; i++)
     {
       g_auto (Tcp) tcp = io_tcp_new ();
-      g_auto (End) end = make_end (&tcp, kind);
+      g_auto (IOEnd) end = io_end_new (&tcp, kind);
       g_autoptr (GBytes) bytes = tcp_random_bytes (50000);
       Reader reader = { .received = g_byte_array_new (), .is_by_size = i == 1, .has_none = i == 2 };
       g_autoptr (LoopFuture) future =
@@ -630,7 +500,7 @@ check_buffered_protocol (Kind kind)
         {
           tcp_run_until (tcp.loop, reader.received->len == 50000);
           ck_assert_mem_eq (reader.received->data, g_bytes_get_data (bytes, NULL), 50000);
-          end_output (&end);
+          io_end_shut_down (&end);
         }
       tcp_run_until (tcp.loop, reader.is_lost);
       io_feed_finish (feed);
@@ -661,11 +531,11 @@ echo_paused (TcpPeer *peer, const guint8 *data, gsize length)
 
 /* Many small exchanges, with a protocol that pauses in each, and is changed for another. */
 static void
-check_echo (Kind kind)
+check_echo (IOEndKind kind)
 {
   g_auto (Tcp) tcp = io_tcp_new ();
-  g_auto (End) end = make_end (&tcp, kind);
-  TcpPeer *peer = connect_stream (&tcp, end.stream);
+  g_auto (IOEnd) end = io_end_new (&tcp, kind);
+  TcpPeer *peer = io_connect (&tcp, end.stream);
   TcpPeer *second = tcp_add_client (&tcp);
   g_autoptr (GObject) protocol = tcp_peer_factory (second);
 
@@ -697,7 +567,7 @@ START_TEST (test_memory)
   g_autoptr (GOutputStream) output = g_memory_output_stream_new_resizable ();
   g_autoptr (GIOStream) stream = g_simple_io_stream_new (input, output);
   g_auto (GValue) value = G_VALUE_INIT;
-  TcpPeer *peer = connect_stream (&tcp, stream);
+  TcpPeer *peer = io_connect (&tcp, stream);
 
   ck_assert (!loop_transport_get_extra_info (peer->transport, "socket", &value));
   loop_transport_write (peer->transport, (const guint8 *) "kept", 4);
@@ -726,7 +596,7 @@ START_TEST (test_extra_info)
   tcp_raw_listen (&tcp, "127.0.0.1", 1, &port);
   connection = g_socket_client_connect_to_host (client, "127.0.0.1", port, NULL, &error);
   ck_assert_ptr_nonnull (connection);
-  peer = connect_stream (&tcp, G_IO_STREAM (connection));
+  peer = io_connect (&tcp, G_IO_STREAM (connection));
   ck_assert (loop_transport_get_extra_info (peer->transport, "peername", &peername));
   ck_assert_uint_eq (g_inet_socket_address_get_port (g_value_get_object (&peername)), port);
   ck_assert (loop_transport_get_extra_info (peer->transport, "sockname", &sockname));

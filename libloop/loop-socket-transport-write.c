@@ -83,15 +83,6 @@ loop_socket_transport_go_on (LoopFlowTransport *flow)
     send_eof (self);
 }
 
-static void
-loop_socket_transport_stop_writing (LoopFlowTransport *flow)
-{
-  LoopSocketTransport *self = loop_socket_transport_from_base (flow);
-
-  loop_write_buffer_clear (&flow->buffer);
-  loop_socket_transport_set_interest (self, self->watch.wanted & ~LOOP_INTEREST_WRITE);
-}
-
 /* Some of what is buffered was sent. */
 void
 loop_socket_transport_wrote (LoopSocketTransport *self)
@@ -127,6 +118,21 @@ send_buffered (LoopSocketTransport *self)
   return TRUE;
 }
 
+static void
+loop_socket_transport_stop_writing (LoopFlowTransport *flow)
+{
+  LoopSocketTransport *self = loop_socket_transport_from_base (flow);
+
+  /* What would have gone at once, had it not been gathered, still goes if it can. */
+  if (G_UNLIKELY (self->gathering == LOOP_GATHER_ALL))
+    {
+      self->gathering = LOOP_GATHER_NOTHING;
+      send_buffered (self);
+    }
+  loop_write_buffer_clear (&flow->buffer);
+  loop_socket_transport_set_interest (self, self->watch.wanted & ~LOOP_INTEREST_WRITE);
+}
+
 void
 loop_socket_transport_writable (LoopWatch *watch)
 {
@@ -155,6 +161,10 @@ may_send_now (LoopSocketTransport *self)
 void
 loop_socket_transport_begin_gathering (LoopSocketTransport *self)
 {
+  /* The descriptor took no more. */
+  if (G_UNLIKELY (self->flow.buffer.size > 0))
+    return;
+
   self->gathering = self->n_written > 1 ? LOOP_GATHER_ALL : LOOP_GATHER_NEXT;
   self->n_written = 0;
 }
@@ -204,6 +214,7 @@ loop_socket_transport_write (LoopTransport *transport, const guint8 *data, gsize
         return;
       if (n < 0)
         return;
+      self->gathering = LOOP_GATHER_NOTHING;
     }
 
   loop_write_buffer_append (&self->flow.buffer, data + n, length - (gsize) n);

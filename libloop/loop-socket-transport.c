@@ -64,6 +64,7 @@ loop_socket_transport_fail_write (LoopSocketTransport *self, int saved_errno)
 {
   GError *error = NULL;
 
+  self->gathering = LOOP_GATHER_NOTHING;
   loop_set_error_from_errno (&error, saved_errno, "Could not write to the connection");
   loop_flow_transport_fail_write (&self->flow, error);
 }

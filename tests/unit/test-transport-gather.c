@@ -211,4 +211,88 @@ START_TEST (test_marks)
 }
 END_TEST
 
-LOOP_TEST_MAIN ("transport-gather", test_small_writes, test_bytes, test_marks)
+/* What was kept back while data_received runs is sent all the same when it ends the connection. */
+static void
+answer_in_pieces (TcpPeer *peer, const guint8 *data, gsize length)
+{
+  g_autoptr (GBytes) last = g_bytes_new_static ("three", 5);
+
+  loop_transport_write (peer->transport, (const guint8 *) "one ", 4);
+  loop_transport_write (peer->transport, (const guint8 *) "two ", 4);
+  loop_transport_write_bytes (peer->transport, last);
+  if (data[length - 1] == 'c')
+    loop_transport_close (peer->transport);
+  if (data[length - 1] != '+')
+    loop_transport_abort (peer->transport);
+}
+
+START_TEST (test_abort_after_writes)
+{
+  static const char *const endings[] = { "a", "c", "+a", "+c" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (endings); i++)
+    {
+      g_auto (Tcp) tcp = tcp_new ();
+      int fd;
+      TcpPeer *peer = tcp_raw_pair (&tcp, &fd);
+
+      peer->data = answer_in_pieces;
+      for (const char *message = endings[i]; *message != '\0'; message++)
+        {
+          g_autofree char *answer = NULL;
+
+          tcp_raw_send (fd, (char[]) { *message, '\0' });
+          tcp_run_until (tcp.loop, peer->n_bytes == (gsize) (message - endings[i] + 1));
+          answer = tcp_raw_receive (fd, strlen ("one two three"));
+          ck_assert_str_eq (answer, "one two three");
+        }
+      tcp_run_until (tcp.loop, peer->n_lost == 1);
+      ck_assert_ptr_null (peer->error);
+      ck_assert (tcp_raw_is_eof (fd));
+    }
+}
+END_TEST
+
+/* What the peer does not take is dropped, whether it was there before or not. */
+static void
+answer_much (TcpPeer *peer, const guint8 *data, gsize length)
+{
+  g_autofree guint8 *much = g_malloc0 (1000);
+
+  for (int i = 0; i < 10; i++)
+    loop_transport_write (peer->transport, much, 1000);
+  if (data[length - 1] == '!')
+    loop_transport_abort (peer->transport);
+}
+
+START_TEST (test_abort_before_room)
+{
+  static const char *const messages[] = { "!", ".!" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (messages); i++)
+    {
+      g_auto (Tcp) tcp = tcp_new ();
+      int fd;
+      TcpPeer *peer = set_up (&tcp, FALSE, &fd);
+
+      peer->data = answer_much;
+      for (const char *message = messages[i]; *message != '\0'; message++)
+        {
+          is_blocked = FALSE;
+          tcp_raw_send (fd, (char[]) { *message, '\0' });
+          is_blocked = TRUE;
+          tcp_run_for (tcp.loop, 0.01);
+        }
+      tcp_run_until (tcp.loop, peer->n_lost == 1);
+      ck_assert_ptr_null (peer->error);
+      ck_assert (tcp_raw_is_eof (fd));
+    }
+}
+END_TEST
+
+LOOP_TEST_MAIN ("transport-gather",
+                test_small_writes,
+                test_bytes,
+                test_marks,
+                test_abort_after_writes,
+                test_abort_before_room)

@@ -102,7 +102,7 @@ class Server:
         if options.get("unix"):
             env["BENCH_UNIX"] = os.path.join(settings.runtime_dir.name, f"echo-{id(self):x}")
         self.load_options = ["--depth", str(options.get("depth", 1))]
-        self.load_options += ["--" + name for name in ("reconnect", "tls") if options.get(name)]
+        self.load_options += ["--" + name for name in ("reconnect", "tls", "websocket") if options.get(name)]
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
         self.control = self.process.stdin.fileno()
         try:
@@ -133,6 +133,17 @@ class Server:
         return run_load(self.settings, self.port, connections, size, seconds, "--warmup",
                         str(warmup), *options)
 
+    def sample_http(self, connections):
+        """The figures of a second of HTTP requests."""
+        os.write(self.control, b"b")
+        load = run_wrk(self.settings, self.port, connections)
+        os.write(self.control, b"e")
+        server = decode(self.process.stdout.readline(), self.name)
+        requests = max(server["requests"], 1)
+        cpu = server["user_s"] + server["sys_s"]
+        return load | {"user_us": server["user_ns"] / requests / 1e3, "cpu_us": cpu / requests * 1e6,
+                       "busy": cpu / server["seconds"]}
+
     def sample(self, connections, size, program="load", options=()):
         """The figures of one measured time; server and load report it together."""
         settings = self.settings
@@ -156,6 +167,19 @@ class Server:
             "syscalls": server["syscalls"] / requests,
             "busy": cpu / server["seconds"],
         }
+
+
+def run_wrk(settings, port, connections):
+    """A second of HTTP requests."""
+    place = ["taskset", "-c", str(settings.cpus[1])] if settings.cpus else []
+    result = subprocess.run(place + ["wrk", "-t1", f"-c{connections}", "-d1s", "--latency", f"http://127.0.0.1:{port}/"],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+    rate = re.search(r"^Requests/sec:\s+([\d.]+)", result.stdout, re.M)
+    latencies = re.findall(r"^\s+(50|99)%\s+([\d.]+)(us|ms|s)$", result.stdout, re.M)
+    if rate is None or "Non-2xx" in result.stdout:
+        raise Failed(f"wrk printed {result.stdout!r}")
+    unit = {"us": 1, "ms": 1e3, "s": 1e6}
+    return {"rate": float(rate[1])} | {f"p{share}_us": float(value) * unit[name] for share, value, name in latencies}
 
 
 def run_load(settings, port, connections, size, seconds, *options, pass_fds=(), idle=(), program="load"):
@@ -291,6 +315,18 @@ def round_idle(settings, benchmark, contenders, number):
     return samples
 
 
+def round_http(settings, benchmark, contenders, number):
+    """wrk measures for a second at least: each has one turn."""
+    if shutil.which("wrk") is None:
+        raise Failed("wrk is not installed")
+    samples = {}
+    for contender in rotated(contenders, number):
+        with Server(settings, settings.argv(contender)) as server:
+            server.sample_http(benchmark.options["connections"])
+            samples[contender.name] = [server.sample_http(benchmark.options["connections"])]
+    return samples
+
+
 def perf_counts_instructions():
     if shutil.which("perf") is None:
         return False
@@ -340,7 +376,7 @@ def round_instructions(settings, benchmark, contenders, number):
     return figures
 
 
-ROUNDS = {"calls": round_calls, "echo": round_echo, "udp": round_udp, "idle": round_idle,
+ROUNDS = {"calls": round_calls, "echo": round_echo, "http": round_http, "udp": round_udp, "idle": round_idle,
           "instructions": round_instructions}
 
 

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """An echo server in Python, on the loop that is named: asyncio, uvloop or libloop.
 
-    echo-asyncio.py [--streams | --sock] [--tls] [LOOP]
+    echo-asyncio.py [--streams | --sock | --websockets | --aiohttp] [--tls] [LOOP]
 
 It does what echo-util.h says of all echo servers: with a protocol for each connection or,
-with --streams or --sock, with a coroutine that reads from a stream or from a socket.
+with --streams or --sock, with a coroutine that reads from a stream or from a socket. With
+--websockets it echoes the messages of WebSockets; with --aiohttp it answers HTTP requests.
 """
 
 import asyncio
@@ -74,6 +75,35 @@ async def accept_sockets(loop, listener):
         task.add_done_callback(tasks.discard)
 
 
+async def start_websockets():
+    import websockets
+
+    async def echo_websocket(websocket):
+        with contextlib.suppress(websockets.ConnectionClosed):
+            async for message in websocket:
+                Echo.n_requests += 1
+                await websocket.send(message)
+
+    server = await websockets.serve(echo_websocket, "127.0.0.1", 0, compression=None, ping_interval=None)
+    return server.sockets[0], server
+
+
+async def start_aiohttp():
+    from aiohttp import web
+
+    async def hello(request):
+        Echo.n_requests += 1
+        return web.Response(text="Hello, world")
+
+    application = web.Application()
+    application.router.add_get("/", hello)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+    await web.SockSite(runner, listener).start()
+    return listener, runner
+
+
 def waited():
     with open("/proc/thread-self/schedstat", encoding="ascii") as file:
         return int(file.read().split()[1]) / 1e9
@@ -127,6 +157,10 @@ async def start(loop, options):
         listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
         listener.setblocking(False)
         return listener, loop.create_task(accept_sockets(loop, listener))
+    if "--websockets" in options:
+        return await start_websockets()
+    if "--aiohttp" in options:
+        return await start_aiohttp()
     context = make_ssl_context() if "--tls" in options else None
     where = {"host": "127.0.0.1", "port": 0, "family": socket.AF_INET, "backlog": 4096, "ssl": context}
     if "--streams" in options:

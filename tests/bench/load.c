@@ -15,6 +15,7 @@
  *   --depth N      send N messages at once, and count each
  *   --reconnect    close the connection after each answer, and make another
  *   --tls          talk TLS
+ *   --websocket    send each message as a frame of a WebSocket
  *   --hold         measure nothing: keep the idle connections open until the
  *                  end of standard input
  */
@@ -73,6 +74,13 @@ static size_t size;
 static unsigned int depth = 1;
 static bool reconnect;
 static bool use_tls;
+static bool use_websocket;
+
+/* A frame has the message after these; a client's has a mask, too, here of zeros. */
+static size_t out_header_size;
+static size_t in_header_size;
+static char out_frame[MAX_SIZE];
+static char in_frame[MAX_SIZE];
 static int epoll_fd;
 
 static unsigned int outstanding;
@@ -121,7 +129,38 @@ percentile_us (double fraction)
 static const char *
 message_of (const Connection *connection)
 {
-  return pattern + connection->phase;
+  return use_websocket ? out_frame : pattern + connection->phase;
+}
+
+static const char *
+answer_to (const Connection *connection)
+{
+  return use_websocket ? in_frame : pattern + connection->phase;
+}
+
+static size_t
+message_size (void)
+{
+  return out_header_size + size;
+}
+
+static size_t
+answer_size (void)
+{
+  return in_header_size + size;
+}
+
+/* Binary frames of fewer than 126 bytes, RFC 6455, section 5.2. */
+static void
+make_frames (void)
+{
+  out_header_size = 6;
+  in_header_size = 2;
+  out_frame[0] = in_frame[0] = (char) 0x82;
+  out_frame[1] = (char) (0x80 | size);
+  in_frame[1] = (char) size;
+  memcpy (out_frame + out_header_size, pattern, size);
+  memcpy (in_frame + in_header_size, pattern, size);
 }
 
 static int
@@ -155,6 +194,29 @@ recv_data (int fd, BenchTls *tls, void *data, size_t length)
   return tls != NULL ? bench_tls_recv (tls, data, length) : recv (fd, data, length, 0);
 }
 
+/* Over a blocking socket. */
+static void
+upgrade (int fd)
+{
+  static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+                                "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                                "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+  size_t n_received = 0;
+
+  if (send (fd, request, sizeof request - 1, MSG_NOSIGNAL) != sizeof request - 1)
+    fail ("send");
+  do
+    {
+      ssize_t n = recv (fd, inbox + n_received, sizeof inbox - 1 - n_received, 0);
+
+      if (n <= 0)
+        fail ("the answer to the upgrade");
+      n_received += (size_t) n;
+      inbox[n_received] = '\0';
+    }
+  while (strstr (inbox, "\r\n\r\n") == NULL);
+}
+
 static void
 connection_open (Connection *connection)
 {
@@ -163,6 +225,8 @@ connection_open (Connection *connection)
   connection->fd = open_connection ();
   if (use_tls)
     connection->tls = bench_tls_connect (connection->fd);
+  if (use_websocket)
+    upgrade (connection->fd);
   fcntl (connection->fd, F_SETFL, O_NONBLOCK);
   /* We always read all that we wait for; with TLS, after what is not data there may be more. */
   if (!use_tls)
@@ -178,7 +242,7 @@ static void
 connection_send (Connection *connection)
 {
   ssize_t n = send_data (connection->fd, connection->tls, message_of (connection) + connection->sent,
-                         size - connection->sent);
+                         message_size () - connection->sent);
 
   if (n < 0 && errno != EAGAIN)
     fail ("send");
@@ -207,14 +271,14 @@ connection_receive_some (Connection *connection)
     return false;
   if (n < 0)
     fail ("recv");
-  if (n == 0 || (size_t) n > size - connection->received ||
-      memcmp (inbox, message_of (connection) + connection->received, (size_t) n) != 0)
+  if (n == 0 || (size_t) n > answer_size () - connection->received ||
+      memcmp (inbox, answer_to (connection) + connection->received, (size_t) n) != 0)
     {
       fprintf (stderr, "load: the echo is wrong\n");
       exit (1);
     }
   connection->received += (size_t) n;
-  return connection->received < size;
+  return connection->received < answer_size ();
 }
 
 static void
@@ -225,7 +289,7 @@ connection_receive (Connection *connection)
   /* A record is read by itself; of a socket, what is there comes at once. */
   while (connection_receive_some (connection) && use_tls)
     ;
-  if (connection->received < size)
+  if (connection->received < answer_size ())
     return;
 
   now = bench_now_ns ();
@@ -266,7 +330,7 @@ turn (uint64_t deadline)
     {
       Connection *connection = events[i].data.ptr;
 
-      if ((events[i].events & EPOLLOUT) && connection->sent < size)
+      if ((events[i].events & EPOLLOUT) && connection->sent < message_size ())
         connection_send (connection);
       if (events[i].events & ~(uint32_t) EPOLLOUT)
         connection_receive (connection);
@@ -428,7 +492,7 @@ main (int argc, char **argv)
     { "mark-fd", required_argument, NULL, 'm' }, { "pid", required_argument, NULL, 'p' },
     { "hold", no_argument, NULL, 'h' },          { "depth", required_argument, NULL, 'd' },
     { "reconnect", no_argument, NULL, 'c' },     { "tls", no_argument, NULL, 't' },
-    { NULL, 0, NULL, 0 },
+    { "websocket", no_argument, NULL, 's' },     { NULL, 0, NULL, 0 },
   };
   double warmup = 0.3;
   double duration;
@@ -457,15 +521,18 @@ main (int argc, char **argv)
       reconnect = true;
     else if (c == 't')
       use_tls = true;
+    else if (c == 's')
+      use_websocket = true;
     else
       return 2;
 
   argv += optind;
   argc -= optind;
-  if (argc < 4 || depth < 1 || (use_tls && reconnect) || atoi (argv[1]) < 1 || atoi (argv[2]) < 1 || (size_t) atoi (argv[2]) > MAX_SIZE / depth)
+  if (argc < 4 || depth < 1 || (use_tls && reconnect) ||
+      (use_websocket && ((size_t) atoi (argv[2]) * depth >= 126 || argc > 4)) || atoi (argv[1]) < 1 || atoi (argv[2]) < 1 || (size_t) atoi (argv[2]) > MAX_SIZE / depth)
     {
       fprintf (stderr, "usage: load [--warmup S] [--requests N] [--mark-fd FD]"
-                       " [--pid PID] [--depth N] [--reconnect] [--tls] PORT CONNS SIZE SECONDS [IDLE]\n");
+                       " [--pid PID] [--depth N] [--reconnect] [--tls] [--websocket] PORT CONNS SIZE SECONDS [IDLE]\n");
       return 2;
     }
   set_server (argv[0]);
@@ -477,6 +544,8 @@ main (int argc, char **argv)
   bench_init ((unsigned int) (warmup + duration) + 60);
   bench_pin (BENCH_ROLE_DRIVER);
   fill_pattern ();
+  if (use_websocket)
+    make_frames ();
   epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
   open_active ();
   play (warmup, false, -1);

@@ -529,7 +529,8 @@ main (int argc, char **argv)
   argv += optind;
   argc -= optind;
   if (argc < 4 || depth < 1 || (use_tls && reconnect) ||
-      (use_websocket && ((size_t) atoi (argv[2]) * depth >= 126 || argc > 4)) || atoi (argv[1]) < 1 || atoi (argv[2]) < 1 || (size_t) atoi (argv[2]) > MAX_SIZE / depth)
+      (use_websocket && ((size_t) atoi (argv[2]) * depth >= 126 || argc > 4)) || atoi (argv[1]) < 1 ||
+      atoi (argv[2]) < 1 || (size_t) atoi (argv[2]) > MAX_SIZE / depth)
     {
       fprintf (stderr, "usage: load [--warmup S] [--requests N] [--mark-fd FD]"
                        " [--pid PID] [--depth N] [--reconnect] [--tls] [--websocket] PORT CONNS SIZE SECONDS [IDLE]\n");

@@ -191,4 +191,3 @@ class Case(unittest.TestCase):
         with open(self.path(name), "w") as file:
             file.write(text)
         return self.path(name)
-

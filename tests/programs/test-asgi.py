@@ -43,8 +43,8 @@ class Server(Case):
         self.url = f"{'https' if self.has_tls else 'http'}://127.0.0.1:{self.port}"
         with listener, open(self.path("log"), "w") as log, open(self.path("errors"), "w") as errors:
             # That they are old-fashioned is their own affair, all other warnings are not.
-            self.server = Process(sys.executable, *self.interpreter_options, "-W", "ignore::DeprecationWarning", SERVERS,
-                                  self.way, str(listener.fileno()), *files, pass_fds=[listener.fileno()],
+            self.server = Process(sys.executable, *self.interpreter_options, "-W", "ignore::DeprecationWarning",
+                                  SERVERS, self.way, str(listener.fileno()), *files, pass_fds=[listener.fileno()],
                                   stdout=log, stderr=errors)
         self.addCleanup(self.end)
         self.server.wait_until(lambda: "startup True\n" in self.read("log"))

@@ -119,7 +119,8 @@ class TestAsyncpg(Case):
             rows = await connection.fetch("SELECT n, n::text AS t FROM generate_series(1, 20000) n")
             self.assertEqual([tuple(row) for row in rows], [(n, str(n)) for n in range(1, 20001)])
             self.assertEqual(bytes(await connection.fetchval("SELECT $1::bytea", LARGE)), LARGE)
-            row = await connection.fetchrow("SELECT 1.5::numeric AS n, NULL AS nothing, ARRAY[1, 2] AS list, true AS yes")
+            row = await connection.fetchrow(
+                "SELECT 1.5::numeric AS n, NULL AS nothing, ARRAY[1, 2] AS list, true AS yes")
             self.assertEqual((float(row["n"]), row["nothing"], row["list"], row["yes"]), (1.5, None, [1, 2], True))
 
         self.run_with(test)
@@ -218,8 +219,8 @@ class TestAsyncpg(Case):
 
     def test_pool(self):
         async def main():
-            async with asyncpg.create_pool(port=database.port, user="tester", database="postgres", min_size=2, max_size=6,
-                                           **self.arguments()) as pool:
+            async with asyncpg.create_pool(port=database.port, user="tester", database="postgres", min_size=2,
+                                           max_size=6, **self.arguments()) as pool:
                 async def work(number):
                     async with pool.acquire() as connection:
                         pid = await connection.fetchval("SELECT pg_backend_pid()")

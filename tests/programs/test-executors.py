@@ -41,7 +41,8 @@ class TestSubprocess(Case):
     def test_streams(self):
         """A conversation, line by line."""
         async def main():
-            process = await asyncio.create_subprocess_shell("while read n; do echo $((n * n)); done", stdin=PIPE, stdout=PIPE)
+            process = await asyncio.create_subprocess_shell("while read n; do echo $((n * n)); done",
+                                                            stdin=PIPE, stdout=PIPE)
             for number in range(100):
                 process.stdin.write(f"{number}\n".encode())
                 await process.stdin.drain()

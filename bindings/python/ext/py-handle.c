@@ -13,6 +13,7 @@
 typedef struct
 {
   PyOwned owned;       /* while libloop has a reference */
+  PyLoop *loop;        /* meanwhile: it is alive as long, whatever becomes of the attribute */
   LoopHandle *pending; /* the loop's; NULL once it has run or was cancelled */
   gboolean is_put_off; /* to the next run of the loop */
 } Extra;
@@ -209,7 +210,10 @@ py_timer_handle_new (PyLoop *loop,
 PyObject *
 py_handle_give (PyObject *self)
 {
-  py_owned_add (&get_extra (self)->owned, &((PyLoop *) SLOT (self, loop))->owned, self);
+  Extra *extra = get_extra (self);
+
+  extra->loop = (PyLoop *) SLOT (self, loop);
+  py_owned_add (&extra->owned, &extra->loop->owned, self);
 
   return Py_NewRef (self);
 }
@@ -217,7 +221,10 @@ py_handle_give (PyObject *self)
 static void
 take_back (PyObject *self)
 {
-  py_owned_remove (&get_extra (self)->owned);
+  Extra *extra = get_extra (self);
+
+  py_owned_remove (&extra->owned);
+  extra->loop = NULL;
   Py_DECREF (self);
 }
 
@@ -228,9 +235,8 @@ py_handle_set_pending (PyObject *self, LoopHandle *pending)
 }
 
 static void
-report_failure (PyObject *self)
+report_failure (PyObject *self, PyLoop *loop)
 {
-  PyLoop *loop = (PyLoop *) SLOT (self, loop);
   PyObject *exception;
   PyObject *result;
 
@@ -247,23 +253,40 @@ report_failure (PyObject *self)
 }
 
 static void
-report_if_slow (PyObject *self, gint64 begun)
+report_if_slow (PyObject *self, PyLoop *loop, gint64 begun)
 {
-  PyLoop *loop = (PyLoop *) SLOT (self, loop);
   double seconds = (double) (g_get_monotonic_time () - begun) / G_USEC_PER_SEC;
 
   py_loop_check (loop, PyObject_CallMethod ((PyObject *) loop, "_report_if_slow", "Od", self, seconds), self);
 }
 
+/* Its attributes are open to everybody. */
+static gboolean
+is_intact (PyObject *callback, PyObject *args, PyObject *context)
+{
+  if (G_LIKELY (callback != NULL && args != NULL && PyTuple_CheckExact (args) && context != NULL))
+    return TRUE;
+
+  PyErr_SetString (PyExc_TypeError, "The attributes of a handle were changed");
+
+  return FALSE;
+}
+
 static void
 run (PyObject *self)
 {
-  PyLoop *loop = (PyLoop *) SLOT (self, loop);
+  PyLoop *loop = get_extra (self)->loop;
   PyObject *callback = SLOT (self, callback);
   PyObject *args = SLOT (self, args);
   PyObject *context = SLOT (self, context);
   PyObject *result = NULL;
   gint64 begun = G_UNLIKELY (loop->is_debug) ? g_get_monotonic_time () : 0;
+
+  if (G_UNLIKELY (!is_intact (callback, args, context)))
+    {
+      report_failure (self, loop);
+      return;
+    }
 
   Py_INCREF (self);
   Py_INCREF (callback);
@@ -276,11 +299,11 @@ run (PyObject *self)
         Py_CLEAR (result);
     }
   if (G_UNLIKELY (result == NULL))
-    report_failure (self);
+    report_failure (self, loop);
   else
     Py_DECREF (result);
   if (G_UNLIKELY (begun != 0))
-    report_if_slow (self, begun);
+    report_if_slow (self, loop, begun);
   Py_DECREF (context);
   Py_DECREF (args);
   Py_DECREF (callback);
@@ -292,7 +315,7 @@ void
 py_handle_run_once (gpointer handle)
 {
   PyObject *self = handle;
-  PyLoop *loop = (PyLoop *) SLOT (self, loop);
+  PyLoop *loop = get_extra (self)->loop;
 
   get_extra (self)->pending = NULL;
 
@@ -307,7 +330,7 @@ py_handle_run_once (gpointer handle)
     }
 
   if (is_timer (self))
-    Py_SETREF (SLOT (self, scheduled), Py_NewRef (Py_False));
+    Py_XSETREF (SLOT (self, scheduled), Py_NewRef (Py_False));
   run (self);
 }
 
@@ -317,7 +340,7 @@ py_handle_run (gpointer handle)
 {
   PyObject *self = handle;
 
-  if (SLOT (self, cancelled) != Py_True && ((PyLoop *) SLOT (self, loop))->interrupted_by == NULL)
+  if (SLOT (self, cancelled) != Py_True && get_extra (self)->loop->interrupted_by == NULL)
     run (self);
 }
 
@@ -333,8 +356,7 @@ py_handle_drop (gpointer handle)
       LoopHandle *pending;
 
       extra->is_put_off = FALSE;
-      pending = loop_event_loop_call_soon_full (((PyLoop *) SLOT (handle, loop))->loop, py_handle_run_once, handle,
-                                                py_handle_drop, NULL);
+      pending = loop_event_loop_call_soon_full (extra->loop->loop, py_handle_run_once, handle, py_handle_drop, NULL);
       if (pending != NULL)
         extra->pending = pending;
       return;
@@ -345,21 +367,21 @@ py_handle_drop (gpointer handle)
 static void
 mark_cancelled (PyObject *self)
 {
-  PyLoop *loop = (PyLoop *) SLOT (self, loop);
+  PyObject *loop = SLOT (self, loop);
 
-  if (loop->is_debug)
+  Py_XSETREF (SLOT (self, cancelled), Py_NewRef (Py_True));
+  if (loop != NULL && PyObject_TypeCheck (loop, py_loop_type) && ((PyLoop *) loop)->is_debug)
     {
       PyObject *repr = PyObject_Repr (self);
 
       if (repr == NULL)
         PyErr_WriteUnraisable (self);
       else
-        Py_SETREF (SLOT (self, repr), repr);
+        Py_XSETREF (SLOT (self, repr), repr);
     }
 
-  Py_SETREF (SLOT (self, cancelled), Py_NewRef (Py_True));
-  Py_SETREF (SLOT (self, callback), Py_NewRef (Py_None));
-  Py_SETREF (SLOT (self, args), Py_NewRef (Py_None));
+  Py_XSETREF (SLOT (self, callback), Py_NewRef (Py_None));
+  Py_XSETREF (SLOT (self, args), Py_NewRef (Py_None));
 }
 
 /* A descriptor is not watched any more: as in asyncio, its handle is cancelled then. */
@@ -385,10 +407,10 @@ handle_cancel (PyObject *self, PyObject *unused)
 
   mark_cancelled (self);
   if (is_timer (self))
-    Py_SETREF (SLOT (self, scheduled), Py_NewRef (Py_False));
+    Py_XSETREF (SLOT (self, scheduled), Py_NewRef (Py_False));
 
   /* Another thread's cancellation is seen when it is the handle's turn. */
-  if (pending != NULL && py_loop_is_thread ((PyLoop *) SLOT (self, loop)))
+  if (pending != NULL && py_loop_is_thread (get_extra (self)->loop))
     loop_handle_cancel (pending);
 
   Py_RETURN_NONE;

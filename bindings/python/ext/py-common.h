@@ -137,6 +137,7 @@ void py_handle_removed (gpointer handle);
 
 /* py-loop.c */
 int py_loop_init_type (PyObject *module);
+PyLoop *py_loop_get_open (PyObject *self);
 void py_loop_interrupt (PyLoop *self);
 void py_loop_check (PyLoop *self, PyObject *result, PyObject *source);
 gboolean py_loop_is_thread (PyLoop *self);

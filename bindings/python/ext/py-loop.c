@@ -18,8 +18,9 @@ static PyObject *task_type;   /* asyncio.Task */
 static PyObject *loop_kwnames;
 static PyObject *task_kwnames;
 
-static PyLoop *
-get_open (PyObject *self)
+/* Returns: @self as it is, or %NULL with an exception if it is closed or was never initialised */
+PyLoop *
+py_loop_get_open (PyObject *self)
 {
   PyLoop *loop = (PyLoop *) self;
 
@@ -137,7 +138,7 @@ PyDoc_STRVAR (run_doc, "_run()\n--\n\nRun until stop() is called.");
 static PyObject *
 loop_run (PyObject *self, PyObject *unused)
 {
-  PyLoop *loop = get_open (self);
+  PyLoop *loop = py_loop_get_open (self);
   GError *error = NULL;
   PyObject *exception;
   gboolean success;
@@ -212,7 +213,7 @@ parse_call (Call *call,
 {
   Py_ssize_t n_kw = kwnames != NULL ? PyTuple_GET_SIZE (kwnames) : 0;
 
-  call->loop = get_open (self);
+  call->loop = py_loop_get_open (self);
   if (call->loop == NULL)
     return FALSE;
 
@@ -521,7 +522,7 @@ loop_create_task (PyObject *self, PyObject *args, PyObject *kwargs)
   PyObject *context = Py_None;
 
   if (!PyArg_ParseTupleAndKeywords (args, kwargs, "O|$OO:create_task", keywords, &coro, &name, &context) ||
-      get_open (self) == NULL)
+      py_loop_get_open (self) == NULL)
     return NULL;
 
   if (G_UNLIKELY (loop->task_factory != Py_None))

@@ -84,7 +84,7 @@ copy_socket (int fd)
 PyObject *
 py_loop_serve (PyObject *self, PyObject *args)
 {
-  PyLoop *loop = (PyLoop *) self;
+  PyLoop *loop = py_loop_get_open (self);
   g_autoptr (LoopServerOptions) options = NULL;
   g_autoptr (LoopFuture) future = NULL;
   g_autoptr (GSocket) socket = NULL;
@@ -97,10 +97,8 @@ py_loop_serve (PyObject *self, PyObject *args)
   int fd;
   int backlog;
 
-  if (!PyArg_ParseTuple (args, "iOOi", &fd, &protocol_factory, &server, &backlog))
+  if (loop == NULL || !PyArg_ParseTuple (args, "iOOi", &fd, &protocol_factory, &server, &backlog))
     return NULL;
-  if (loop->is_closed)
-    return PyErr_Format (PyExc_RuntimeError, "Event loop is closed");
 
   socket = copy_socket (fd);
   if (socket == NULL)

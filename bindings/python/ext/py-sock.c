@@ -200,11 +200,8 @@ check_socket (SockCall *self)
   PyObject *timeout;
   int is_blocking;
 
-  if (self->loop->is_closed)
-    {
-      PyErr_SetString (PyExc_RuntimeError, "Event loop is closed");
-      return FALSE;
-    }
+  if (py_loop_get_open ((PyObject *) self->loop) == NULL)
+    return FALSE;
 
   if (G_UNLIKELY (self->loop->is_debug))
     {
@@ -316,8 +313,11 @@ call_throw (PyObject *object, PyObject *args)
   stop_watching (self);
   if (PyExceptionInstance_Check (type))
     PyErr_SetObject ((PyObject *) Py_TYPE (type), type);
+  else if (PyExceptionClass_Check (type))
+    PyErr_SetObject (type, value);
   else
-    PyErr_Restore (Py_NewRef (type), Py_XNewRef (value), Py_XNewRef (traceback));
+    PyErr_Format (PyExc_TypeError, "exceptions must be classes or instances deriving from BaseException, not %s",
+                  Py_TYPE (type)->tp_name);
 
   return NULL;
 }

@@ -114,6 +114,9 @@ transport__fatal_error (PyObject *self, PyObject *args)
   if (!PyArg_ParseTuple (args, "O|s", &exception, &message))
     return NULL;
 
+  if (!PyExceptionInstance_Check (exception))
+    return PyErr_Format (PyExc_TypeError, "exc must be an exception, not %s", Py_TYPE (exception)->tp_name);
+
   PyErr_SetObject ((PyObject *) Py_TYPE (exception), exception);
   py_transport_fatal_error ((PyTransport *) self, message);
 
@@ -460,8 +463,14 @@ transport_dealloc (PyObject *object)
 static PyTransport *
 transport_new (PyLoop *loop, PyObject *protocol, PyObject *extra, PyObject *server)
 {
-  PyTransport *self = (PyTransport *) py_transport_type->tp_alloc (py_transport_type, 0);
+  PyTransport *self;
 
+  if (extra != Py_None && !PyDict_Check (extra))
+    {
+      PyErr_Format (PyExc_TypeError, "extra must be a dict or None, not %s", Py_TYPE (extra)->tp_name);
+      return NULL;
+    }
+  self = (PyTransport *) py_transport_type->tp_alloc (py_transport_type, 0);
   if (self == NULL)
     return NULL;
 
@@ -515,7 +524,7 @@ PyObject *
 py_loop_make_socket_transport (PyObject *loop_object, PyObject *args, PyObject *kwargs)
 {
   static char *keywords[] = { "sock", "protocol", "waiter", "extra", "server", NULL };
-  PyLoop *loop = (PyLoop *) loop_object;
+  PyLoop *loop = py_loop_get_open (loop_object);
   PyObject *sock;
   PyObject *protocol;
   PyObject *waiter = Py_None;
@@ -525,10 +534,9 @@ py_loop_make_socket_transport (PyObject *loop_object, PyObject *args, PyObject *
   g_autoptr (LoopProtocol) bridge = NULL;
   GError *error = NULL;
 
-  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "OO|O$OO", keywords, &sock, &protocol, &waiter, &extra, &server))
+  if (loop == NULL ||
+      !PyArg_ParseTupleAndKeywords (args, kwargs, "OO|O$OO", keywords, &sock, &protocol, &waiter, &extra, &server))
     return NULL;
-  if (loop->is_closed)
-    return PyErr_Format (PyExc_RuntimeError, "Event loop is closed");
 
   self = transport_new (loop, protocol, extra, server);
   if (self == NULL)

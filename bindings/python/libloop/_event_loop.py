@@ -33,6 +33,8 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
     """An event loop on a GLib main context: its own, or the one that is given."""
 
     def __init__(self, context=None):
+        if hasattr(self, "_servers"):
+            raise RuntimeError("The event loop was initialised before")
         BaseEventLoop.__init__(self)
         self._closed = True
         _libloop.Loop.__init__(self, context)

@@ -516,6 +516,87 @@ class TestSockets(LoopCase):
         self.loop.run_until_complete(main())
 
 
+class TestCollector(LoopCase):
+    """Handles of which the garbage collector learns late."""
+
+    class Owner:
+        def called(self, *args):
+            pass
+
+    def check_collected(self, schedule):
+        owner = self.Owner()
+        owner.handle = schedule(owner)
+        watched = weakref.ref(owner)
+        del owner
+        gc.collect()
+        return watched
+
+    def test_pending(self):
+        handle = self.loop.call_soon(print)
+        timer = self.loop.call_later(1000, print, [])
+        self.assertFalse(gc.is_tracked(handle) or gc.is_tracked(timer))
+        gc.collect(0)
+        self.assertFalse(gc.is_tracked(handle) or gc.is_tracked(timer))
+        gc.collect()
+        self.assertTrue(gc.is_tracked(handle) and gc.is_tracked(timer) and gc.is_tracked(timer._args))
+        handle.cancel()
+        timer.cancel()
+
+    def test_context(self):
+        handle = self.loop.call_soon(print)
+        self.assertTrue(gc.is_tracked(handle._context))
+        self.assertIsInstance(handle._context, contextvars.Context)
+        handle._context = contextvars.copy_context()
+        del handle._context
+        with self.assertRaises(AttributeError):
+            handle._context
+        handle.cancel()
+        self.run_once()
+
+    def test_kept_after_it_ran(self):
+        watched = self.check_collected(lambda owner: self.loop.call_soon(owner.called, owner))
+        self.assertIsNotNone(watched())
+        self.run_once()
+        gc.collect()
+        self.assertIsNone(watched())
+
+    def test_cycle_through_a_context(self):
+        variable = contextvars.ContextVar("variable")
+
+        def schedule(owner):
+            context = contextvars.copy_context()
+            context.run(variable.set, owner)
+            return context.run(self.loop.call_soon, owner.called)
+
+        watched = self.check_collected(schedule)
+        self.run_once()
+        gc.collect()
+        self.assertIsNone(watched())
+
+    def test_cancelled(self):
+        def schedule(owner):
+            timer = self.loop.call_later(1000, owner.called, owner)
+            timer.cancel()
+            return timer
+
+        watched = self.check_collected(schedule)
+        self.run_once()
+        gc.collect()
+        self.assertIsNone(watched())
+
+    def test_loop_with_what_is_pending(self):
+        loop = libloop.new_event_loop()
+        owner = self.Owner()
+        owner.loop = loop
+        owner.handle = loop.call_later(1000, owner.called, owner)
+        loop.call_soon(owner.called, owner)
+        watched = weakref.ref(owner)
+        del owner, loop
+        with warnings.catch_warnings(record=True):
+            gc.collect()
+        self.assertIsNone(watched())
+
+
 class TestProcess(unittest.TestCase):
     """Forks, other interpreters, the end of this one."""
 

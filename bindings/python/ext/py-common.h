@@ -42,9 +42,12 @@ py_owned_remove (PyOwned *self)
   self->next->prev = self->prev;
 }
 
-typedef struct
+typedef struct _PyLoop PyLoop;
+struct _PyLoop
 {
   PyObject_HEAD LoopEventLoop *loop;
+  PyLoop *prev; /* in the list of all loops */
+  PyLoop *next;
   PyOwned owned;               /* the list's head */
   PyObject *interrupted_by;    /* what run_forever is to raise: SystemExit, KeyboardInterrupt */
   PyObject *task_factory;      /* or None */
@@ -54,7 +57,7 @@ typedef struct
   char is_closed;
   char is_debug;
   char is_running; /* run_forever */
-} PyLoop;
+};
 
 /* The names of what is called and asked for all the time. */
 #define PY_STRINGS(STRING)                                                                                             \
@@ -119,6 +122,11 @@ PyObject *py_exception_from_gerror (const GError *error);
 /* py-executor.c */
 int py_executor_init_type (PyObject *module);
 
+/* py-gc.c */
+int py_gc_init (void);
+void py_gc_add_loop (PyLoop *loop);
+void py_gc_remove_loop (PyLoop *loop);
+
 /* py-handle.c */
 int py_handle_init_types (PyObject *module);
 PyObject *py_handle_new (PyLoop *loop, PyObject *callback, PyObject *const *args, Py_ssize_t n_args, PyObject *context);
@@ -129,6 +137,7 @@ PyObject *py_timer_handle_new (PyLoop *loop,
                                Py_ssize_t n_args,
                                PyObject *context);
 PyObject *py_handle_give (PyObject *self);
+void py_handle_track (PyObject *self);
 void py_handle_set_pending (PyObject *self, LoopHandle *pending);
 void py_handle_run_once (gpointer handle);
 void py_handle_run (gpointer handle);

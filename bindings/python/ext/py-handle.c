@@ -8,12 +8,19 @@
  * Handles and timers: asyncio's own classes, whose attributes are read and written at their
  * places without a look-up, and with what is called for each of them in C. Handles that
  * nobody has any more are kept to be used again.
+ *
+ * Most handles are gone before the garbage collector's next run, and what is pending is no
+ * garbage: a handle, its context and its arguments are told to the collector only before it
+ * looks at everything, or when somebody still has the handle after it was run. Until then
+ * they are in the collector's eyes referred to from outside. With 200,000 handles pending,
+ * looking through them again and again took more time than all the rest.
  */
 
 typedef struct
 {
   PyOwned owned;       /* while libloop has a reference */
   PyLoop *loop;        /* meanwhile: it is alive as long, whatever becomes of the attribute */
+  PyObject *context;   /* in place of asyncio's slot, for nobody may have one of which the collector does not know */
   LoopHandle *pending; /* the loop's; NULL once it has run or was cancelled */
   gboolean is_put_off; /* to the next run of the loop */
 } Extra;
@@ -27,7 +34,6 @@ static struct
   Py_ssize_t loop;
   Py_ssize_t source_traceback;
   Py_ssize_t repr;
-  Py_ssize_t context;
   Py_ssize_t scheduled;
   Py_ssize_t when;
   Py_ssize_t extra;
@@ -64,6 +70,36 @@ get_extra (PyObject *self)
   return (Extra *) ((char *) self + (is_timer (self) ? offset.timer_extra : offset.extra));
 }
 
+static inline void
+track_object (PyObject *object)
+{
+  if (object != NULL && !PyObject_GC_IsTracked (object))
+    PyObject_GC_Track (object);
+}
+
+/* From now on the collector knows of it. */
+static void
+track (PyObject *self)
+{
+  PyObject *args = SLOT (self, args);
+
+  track_object (get_extra (self)->context);
+  if (args != NULL && PyTuple_CheckExact (args) && PyTuple_GET_SIZE (args) > 0)
+    track_object (args);
+  track_object (self);
+}
+
+/* A context that is freed takes itself off the collector's list without looking whether it is there. */
+static void
+drop_context (PyObject *self)
+{
+  PyObject *context = get_extra (self)->context;
+
+  get_extra (self)->context = NULL;
+  track_object (context);
+  Py_XDECREF (context);
+}
+
 static int
 handle_traverse (PyObject *self, visitproc visit, void *arg)
 {
@@ -72,7 +108,7 @@ handle_traverse (PyObject *self, visitproc visit, void *arg)
   Py_VISIT (SLOT (self, args));
   Py_VISIT (SLOT (self, loop));
   Py_VISIT (SLOT (self, source_traceback));
-  Py_VISIT (SLOT (self, context));
+  Py_VISIT (get_extra (self)->context);
 
   return 0;
 }
@@ -84,7 +120,7 @@ handle_clear (PyObject *self)
   Py_CLEAR (SLOT (self, args));
   Py_CLEAR (SLOT (self, loop));
   Py_CLEAR (SLOT (self, source_traceback));
-  Py_CLEAR (SLOT (self, context));
+  drop_context (self);
   Py_CLEAR (SLOT (self, repr));
   Py_CLEAR (SLOT (self, cancelled));
   if (is_timer (self))
@@ -125,13 +161,17 @@ handle_alloc (PyTypeObject *type, Spares *spares)
   PyObject *self = spares->head;
 
   if (self == NULL)
-    return type->tp_alloc (type, 0);
+    {
+      self = type->tp_alloc (type, 0);
+      if (self != NULL)
+        PyObject_GC_UnTrack (self);
+      return self;
+    }
 
   spares->head = SLOT (self, callback);
   spares->length--;
   SLOT (self, callback) = NULL;
   _Py_NewReference (self);
-  PyObject_GC_Track (self);
 
   return self;
 }
@@ -145,26 +185,28 @@ handle_set_up (PyObject *self,
                PyObject *context)
 {
   PyObject *tuple = PyTuple_New (n_args);
+  gboolean is_copied = context == NULL || context == Py_None;
 
+  *get_extra (self) = (Extra) { .pending = NULL };
   if (tuple == NULL)
     return -1;
   for (Py_ssize_t i = 0; i < n_args; i++)
     PyTuple_SET_ITEM (tuple, i, Py_NewRef (args[i]));
+  if (n_args > 0)
+    PyObject_GC_UnTrack (tuple);
   SLOT (self, args) = tuple;
 
-  if (context == NULL || context == Py_None)
-    context = PyContext_CopyCurrent ();
-  else
-    Py_INCREF (context);
+  context = is_copied ? PyContext_CopyCurrent () : Py_NewRef (context);
   if (context == NULL)
     return -1;
-  SLOT (self, context) = context;
+  if (is_copied)
+    PyObject_GC_UnTrack (context);
+  get_extra (self)->context = context;
 
   SLOT (self, callback) = Py_NewRef (callback);
   SLOT (self, loop) = Py_NewRef ((PyObject *) loop);
   SLOT (self, cancelled) = Py_NewRef (Py_False);
   SLOT (self, repr) = Py_NewRef (Py_None);
-  *get_extra (self) = (Extra) { .pending = NULL };
 
   if (G_UNLIKELY (loop->is_debug))
     SLOT (self, source_traceback) = PyObject_CallFunctionObjArgs (extract_stack, NULL);
@@ -225,7 +267,17 @@ take_back (PyObject *self)
 
   py_owned_remove (&extra->owned);
   extra->loop = NULL;
+  if (Py_REFCNT (self) > 1)
+    track (self);
   Py_DECREF (self);
+}
+
+/* The collector is going to look at everything. */
+void
+py_handle_track (PyObject *self)
+{
+  if (Py_IS_TYPE (self, py_handle_type) || Py_IS_TYPE (self, py_timer_handle_type))
+    track (self);
 }
 
 void
@@ -278,7 +330,7 @@ run (PyObject *self)
   PyLoop *loop = get_extra (self)->loop;
   PyObject *callback = SLOT (self, callback);
   PyObject *args = SLOT (self, args);
-  PyObject *context = SLOT (self, context);
+  PyObject *context = get_extra (self)->context;
   PyObject *result = NULL;
   gint64 begun = G_UNLIKELY (loop->is_debug) ? g_get_monotonic_time () : 0;
 
@@ -416,6 +468,32 @@ handle_cancel (PyObject *self, PyObject *unused)
   Py_RETURN_NONE;
 }
 
+static PyObject *
+handle_get_context (PyObject *self, void *unused)
+{
+  PyObject *context = get_extra (self)->context;
+
+  if (context == NULL)
+    return PyErr_Format (PyExc_AttributeError, "_context");
+  track_object (context);
+
+  return Py_NewRef (context);
+}
+
+static int
+handle_set_context (PyObject *self, PyObject *value, void *unused)
+{
+  drop_context (self);
+  get_extra (self)->context = Py_XNewRef (value);
+
+  return 0;
+}
+
+static PyGetSetDef handle_getset[] = {
+  { "_context", handle_get_context, handle_set_context, NULL, NULL },
+  { NULL },
+};
+
 static PyMethodDef handle_methods[] = {
   { "cancel", handle_cancel, METH_NOARGS, cancel_doc },
   { NULL },
@@ -425,14 +503,23 @@ PyDoc_STRVAR (handle_doc, "A callback that is scheduled or watches a descriptor.
 PyDoc_STRVAR (timer_handle_doc, "A callback that is scheduled for a time.");
 
 static PyType_Slot handle_slots[] = {
-  { Py_tp_doc, (void *) handle_doc }, { Py_tp_dealloc, handle_dealloc }, { Py_tp_traverse, handle_traverse },
-  { Py_tp_clear, handle_clear },      { Py_tp_methods, handle_methods }, { 0, NULL },
+  { Py_tp_doc, (void *) handle_doc },
+  { Py_tp_dealloc, handle_dealloc },
+  { Py_tp_traverse, handle_traverse },
+  { Py_tp_clear, handle_clear },
+  { Py_tp_methods, handle_methods },
+  { Py_tp_getset, handle_getset },
+  { 0, NULL },
 };
 
 static PyType_Slot timer_handle_slots[] = {
-  { Py_tp_doc, (void *) timer_handle_doc }, { Py_tp_dealloc, handle_dealloc },
-  { Py_tp_traverse, handle_traverse },      { Py_tp_clear, handle_clear },
-  { Py_tp_methods, handle_methods },        { 0, NULL },
+  { Py_tp_doc, (void *) timer_handle_doc },
+  { Py_tp_dealloc, handle_dealloc },
+  { Py_tp_traverse, handle_traverse },
+  { Py_tp_clear, handle_clear },
+  { Py_tp_methods, handle_methods },
+  { Py_tp_getset, handle_getset },
+  { 0, NULL },
 };
 
 static gboolean
@@ -479,8 +566,8 @@ py_handle_init_types (PyObject *module)
   if (!find_slot (handle, "_callback", &offset.callback) || !find_slot (handle, "_args", &offset.args) ||
       !find_slot (handle, "_cancelled", &offset.cancelled) || !find_slot (handle, "_loop", &offset.loop) ||
       !find_slot (handle, "_source_traceback", &offset.source_traceback) ||
-      !find_slot (handle, "_repr", &offset.repr) || !find_slot (handle, "_context", &offset.context) ||
-      !find_slot (timer, "_scheduled", &offset.scheduled) || !find_slot (timer, "_when", &offset.when))
+      !find_slot (handle, "_repr", &offset.repr) || !find_slot (timer, "_scheduled", &offset.scheduled) ||
+      !find_slot (timer, "_when", &offset.when))
     return -1;
 
   py_handle_type = make_type (module, "_libloop.Handle", handle_slots, handle, &offset.extra);

@@ -622,6 +622,7 @@ loop_init (PyObject *self, PyObject *args, PyObject *kwargs)
   Py_XSETREF (loop->task_factory, Py_NewRef (Py_None));
   loop_event_loop_set_interpreter_hooks (loop->loop, &hooks, loop);
   loop_event_loop_set_exception_handler (loop->loop, report_context, loop, NULL);
+  py_gc_add_loop (loop);
 
   return 0;
 }
@@ -657,6 +658,7 @@ loop_dealloc (PyObject *self)
   PyTypeObject *type = Py_TYPE (self);
 
   PyObject_GC_UnTrack (self);
+  py_gc_remove_loop (loop);
   loop_clear (self);
   if (loop->loop != NULL)
     {

@@ -19,9 +19,11 @@ static PyTypeObject *serving_type;
 
 typedef struct
 {
+  PyOwned owned;
   PyLoop *loop; /* not a reference: it closes its servers before it goes */
   PyObject *protocol_factory;
   PyObject *server; /* an asyncio.Server, or None */
+  PyObject *both;   /* a tuple of the two, which lead back to the loop: it is in the loop's list */
 } Factory;
 
 static void
@@ -29,8 +31,8 @@ factory_free (gpointer data)
 {
   Factory *self = data;
 
-  Py_DECREF (self->protocol_factory);
-  Py_DECREF (self->server);
+  py_owned_remove (&self->owned);
+  Py_DECREF (self->both);
   g_free (self);
 }
 
@@ -93,6 +95,7 @@ py_loop_serve (PyObject *self, PyObject *args)
   PyObject *protocol_factory;
   PyObject *server;
   PyServing *serving;
+  PyObject *both;
   Factory *factory;
   int fd;
   int backlog;
@@ -108,10 +111,15 @@ py_loop_serve (PyObject *self, PyObject *args)
   loop_server_options_set_sock (options, socket);
   loop_server_options_set_backlog (options, backlog);
 
+  both = PyTuple_Pack (2, protocol_factory, server);
+  if (both == NULL)
+    return NULL;
   factory = g_new (Factory, 1);
   factory->loop = loop;
-  factory->protocol_factory = Py_NewRef (protocol_factory);
-  factory->server = Py_NewRef (server);
+  factory->protocol_factory = protocol_factory;
+  factory->server = server;
+  factory->both = both;
+  py_owned_add (&factory->owned, &loop->owned, both);
 
   /* With a socket there is nothing to wait for. */
   future = loop_event_loop_create_server (loop->loop, NULL, 0, options, make_protocol, factory, factory_free);

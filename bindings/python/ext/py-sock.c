@@ -19,6 +19,7 @@ typedef enum
 typedef struct
 {
   PyObject_HEAD PyLoop *loop;
+  PyOwned owned; /* while it is watching */
   PyObject *sock;
   PyObject *buffer; /* to read into or to write */
   PyObject *future; /* while it waits for the socket */
@@ -170,6 +171,7 @@ watch_dropped (gpointer data)
   SockCall *self = data;
 
   self->is_watching = FALSE;
+  py_owned_remove (&self->owned);
   Py_DECREF (self);
 }
 
@@ -179,7 +181,7 @@ start_watching (SockCall *self)
   GError *error = NULL;
   gboolean is_added;
 
-  Py_INCREF (self);
+  py_owned_add (&self->owned, &self->loop->owned, Py_NewRef ((PyObject *) self));
   if (self->kind == CALL_SENDALL)
     is_added = loop_event_loop_add_writer_full (self->loop->loop, self->fd, socket_ready, self, watch_dropped, &error);
   else

@@ -248,8 +248,8 @@ def values(world):
     return [None, 0.5, float("nan"), float("inf"), -1, 987654, HUGE, -HUGE, "", "text\0\udc80", b"", b"data",
             Bytes(b"data"), bytearray(b"data"), released, memoryview(b"abcdef")[::2], (), [], [b"a", 5], {}, {"a": 1},
             object(), int, print, Protocol(), Protocol, Evil(), Evil, Missing(), Meddler(world), world.target,
-            world.loop, other, close_socket(socket.socket()), world.pair()[0], contextvars.copy_context(), ValueError("planted"),
-            ValueError, world.loop.create_future() if not world.loop.is_closed() else None]
+            world.loop, other, close_socket(socket.socket()), world.pair()[0], contextvars.copy_context(),
+            ValueError("planted"), ValueError, world.loop.create_future() if not world.loop.is_closed() else None]
 
 
 def argument_lists(world):

@@ -102,6 +102,55 @@ class TestInstances(unittest.TestCase):
                     loop.close()
 
 
+class TestExit(unittest.TestCase):
+    """The interpreter ends in the middle of it all."""
+
+    WORK = {
+        "connection": "server = await asyncio.start_server(print, '127.0.0.1', 0)\n"
+                      "    keep.extend([server, await asyncio.open_connection(*server.sockets[0].getsockname())])",
+        "reader": "keep.extend(socket.socketpair()); loop.add_reader(keep[0], print); loop.add_writer(keep[1], print)",
+        "sock_recv": "keep.extend(socket.socketpair()); keep[0].setblocking(False)\n"
+                     "    keep.append(loop.create_task(loop.sock_recv(keep[0], 10)))",
+        "subprocess": "keep.append(await asyncio.create_subprocess_exec('sleep', '0.2'))",
+        "thread": "keep.append(loop.run_in_executor(None, time.sleep, 0.2))",
+        "signal": "loop.add_signal_handler(signal.SIGUSR1, print)",
+        "generator": "keep.append(generate()); await anext(keep[0])",
+        "timer": "keep.append(loop.call_later(1000, keep.append, loop))",
+        "task": "keep.append(loop.create_task(asyncio.Event().wait()))",
+    }
+    ENDS = {
+        "stopped": "loop.run_until_complete(main())",
+        "exit in a callback": "loop.run_until_complete(main()); loop.call_soon(sys.exit); loop.run_forever()",
+        "exit at once": "loop.run_until_complete(main()); loop.call_soon(os._exit, 0); loop.run_forever()",
+        "a loop that runs in a thread": "begin = lambda: (loop.create_task(main()), loop.run_forever())\n"
+                                        "threading.Thread(target=begin, daemon=True).start(); time.sleep(0.1)",
+        "closed when it is too late": "loop.run_until_complete(main()); import atexit; atexit.register(loop.close)",
+        "globals go first": "loop.run_until_complete(main()); sys.modules['kept'] = loop; del loop",
+    }
+    SCRIPT = ("import asyncio, libloop, os, signal, socket, sys, threading, time, warnings\n"
+              "warnings.simplefilter('ignore')\n"
+              "loop, keep = libloop.new_event_loop(), []\n"
+              "async def generate(): yield 1\n"
+              "async def main():\n    {work}\n    await asyncio.sleep(0.01)\n{end}\n")
+
+    def check(self, work, end):
+        script = self.SCRIPT.format(work=self.WORK[work], end=self.ENDS[end])
+        done = subprocess.run([sys.executable, "-X", "faulthandler", "-c", script], capture_output=True, text=True,
+                              timeout=TIMEOUT, check=False, stdin=subprocess.DEVNULL,
+                              env=dict(os.environ, G_DEBUG="fatal-criticals", PYTHONMALLOC="debug"))
+        # Of tasks that are destroyed asyncio tells, in its own loop too.
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotRegex(done.stderr, "Fatal|NameError|UnboundLocalError|AttributeError|SystemError")
+
+    def test_ends(self):
+        cases = [(work, end) for work in self.WORK for end in self.ENDS
+                 if (work, end) != ("signal", "a loop that runs in a thread")]
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            for case, future in [(case, pool.submit(self.check, *case)) for case in cases]:
+                with self.subTest(case):
+                    future.result()
+
+
 def make_test(kind):
     return lambda self: self.assertEqual(self.results[kind].result(), [])
 

@@ -4,6 +4,8 @@
 
 #include "loop-connection-options.h"
 
+#include "loop-options-private.h"
+
 #include <math.h>
 #include <netdb.h>
 
@@ -46,6 +48,18 @@ enum
 
 static GParamSpec *properties[N_PROPS];
 
+/* Where the properties are in the instance. */
+static const gsize offsets[N_PROPS] = {
+  [PROP_FAMILY] = G_STRUCT_OFFSET (LoopConnectionOptions, family),
+  [PROP_PROTO] = G_STRUCT_OFFSET (LoopConnectionOptions, proto),
+  [PROP_FLAGS] = G_STRUCT_OFFSET (LoopConnectionOptions, flags),
+  [PROP_SOCK] = G_STRUCT_OFFSET (LoopConnectionOptions, sock),
+  [PROP_LOCAL_ADDR] = G_STRUCT_OFFSET (LoopConnectionOptions, local_addr),
+  [PROP_HAPPY_EYEBALLS_DELAY] = G_STRUCT_OFFSET (LoopConnectionOptions, happy_eyeballs_delay),
+  [PROP_INTERLEAVE] = G_STRUCT_OFFSET (LoopConnectionOptions, interleave),
+  [PROP_ALL_ERRORS] = G_STRUCT_OFFSET (LoopConnectionOptions, all_errors),
+};
+
 static void
 loop_connection_options_dispose (GObject *object)
 {
@@ -60,73 +74,13 @@ loop_connection_options_dispose (GObject *object)
 static void
 loop_connection_options_get_property (GObject *object, guint property_id, GValue *value, GParamSpec *pspec)
 {
-  LoopConnectionOptions *self = LOOP_CONNECTION_OPTIONS (object);
-
-  switch (property_id)
-    {
-    case PROP_FAMILY:
-      g_value_set_int (value, self->family);
-      break;
-    case PROP_PROTO:
-      g_value_set_int (value, self->proto);
-      break;
-    case PROP_FLAGS:
-      g_value_set_int (value, self->flags);
-      break;
-    case PROP_SOCK:
-      g_value_set_object (value, self->sock);
-      break;
-    case PROP_LOCAL_ADDR:
-      g_value_set_object (value, self->local_addr);
-      break;
-    case PROP_HAPPY_EYEBALLS_DELAY:
-      g_value_set_double (value, self->happy_eyeballs_delay);
-      break;
-    case PROP_INTERLEAVE:
-      g_value_set_int (value, self->interleave);
-      break;
-    case PROP_ALL_ERRORS:
-      g_value_set_boolean (value, self->all_errors);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
-    }
+  loop_options_get_property (object, offsets[property_id], value);
 }
 
 static void
 loop_connection_options_set_property (GObject *object, guint property_id, const GValue *value, GParamSpec *pspec)
 {
-  LoopConnectionOptions *self = LOOP_CONNECTION_OPTIONS (object);
-
-  switch (property_id)
-    {
-    case PROP_FAMILY:
-      loop_connection_options_set_family (self, g_value_get_int (value));
-      break;
-    case PROP_PROTO:
-      loop_connection_options_set_proto (self, g_value_get_int (value));
-      break;
-    case PROP_FLAGS:
-      loop_connection_options_set_flags (self, g_value_get_int (value));
-      break;
-    case PROP_SOCK:
-      loop_connection_options_set_sock (self, g_value_get_object (value));
-      break;
-    case PROP_LOCAL_ADDR:
-      loop_connection_options_set_local_addr (self, g_value_get_object (value));
-      break;
-    case PROP_HAPPY_EYEBALLS_DELAY:
-      loop_connection_options_set_happy_eyeballs_delay (self, g_value_get_double (value));
-      break;
-    case PROP_INTERLEAVE:
-      loop_connection_options_set_interleave (self, g_value_get_int (value));
-      break;
-    case PROP_ALL_ERRORS:
-      loop_connection_options_set_all_errors (self, g_value_get_boolean (value));
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
-    }
+  loop_options_set_property (object, offsets[property_id], value, pspec);
 }
 
 static void
@@ -260,11 +214,7 @@ loop_connection_options_set_family (LoopConnectionOptions *self, int family)
 {
   g_return_if_fail (LOOP_IS_CONNECTION_OPTIONS (self));
 
-  if (self->family == family)
-    return;
-
-  self->family = family;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_FAMILY]);
+  loop_options_set_int (self, &self->family, family, properties[PROP_FAMILY]);
 }
 
 /**
@@ -295,11 +245,7 @@ loop_connection_options_set_proto (LoopConnectionOptions *self, int proto)
 {
   g_return_if_fail (LOOP_IS_CONNECTION_OPTIONS (self));
 
-  if (self->proto == proto)
-    return;
-
-  self->proto = proto;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PROTO]);
+  loop_options_set_int (self, &self->proto, proto, properties[PROP_PROTO]);
 }
 
 /**
@@ -330,11 +276,7 @@ loop_connection_options_set_flags (LoopConnectionOptions *self, int flags)
 {
   g_return_if_fail (LOOP_IS_CONNECTION_OPTIONS (self));
 
-  if (self->flags == flags)
-    return;
-
-  self->flags = flags;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_FLAGS]);
+  loop_options_set_int (self, &self->flags, flags, properties[PROP_FLAGS]);
 }
 
 /**
@@ -365,8 +307,7 @@ loop_connection_options_set_sock (LoopConnectionOptions *self, GSocket *sock)
 {
   g_return_if_fail (LOOP_IS_CONNECTION_OPTIONS (self));
 
-  if (g_set_object (&self->sock, sock))
-    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SOCK]);
+  loop_options_set_object (self, &self->sock, sock, properties[PROP_SOCK]);
 }
 
 /**
@@ -397,8 +338,7 @@ loop_connection_options_set_local_addr (LoopConnectionOptions *self, GSocketConn
 {
   g_return_if_fail (LOOP_IS_CONNECTION_OPTIONS (self));
 
-  if (g_set_object (&self->local_addr, local_addr))
-    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_LOCAL_ADDR]);
+  loop_options_set_object (self, &self->local_addr, local_addr, properties[PROP_LOCAL_ADDR]);
 }
 
 /**
@@ -430,11 +370,8 @@ loop_connection_options_set_happy_eyeballs_delay (LoopConnectionOptions *self, d
   g_return_if_fail (LOOP_IS_CONNECTION_OPTIONS (self));
   g_return_if_fail (!isnan (happy_eyeballs_delay));
 
-  if (self->happy_eyeballs_delay == happy_eyeballs_delay)
-    return;
-
-  self->happy_eyeballs_delay = happy_eyeballs_delay;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_HAPPY_EYEBALLS_DELAY]);
+  loop_options_set_double (self, &self->happy_eyeballs_delay, happy_eyeballs_delay,
+                           properties[PROP_HAPPY_EYEBALLS_DELAY]);
 }
 
 /**
@@ -465,11 +402,7 @@ loop_connection_options_set_interleave (LoopConnectionOptions *self, int interle
 {
   g_return_if_fail (LOOP_IS_CONNECTION_OPTIONS (self));
 
-  if (self->interleave == interleave)
-    return;
-
-  self->interleave = interleave;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_INTERLEAVE]);
+  loop_options_set_int (self, &self->interleave, interleave, properties[PROP_INTERLEAVE]);
 }
 
 /**
@@ -500,10 +433,5 @@ loop_connection_options_set_all_errors (LoopConnectionOptions *self, gboolean al
 {
   g_return_if_fail (LOOP_IS_CONNECTION_OPTIONS (self));
 
-  all_errors = !!all_errors;
-  if (self->all_errors == all_errors)
-    return;
-
-  self->all_errors = all_errors;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ALL_ERRORS]);
+  loop_options_set_boolean (self, &self->all_errors, all_errors, properties[PROP_ALL_ERRORS]);
 }

@@ -4,6 +4,8 @@
 
 #include "loop-datagram-options.h"
 
+#include "loop-options-private.h"
+
 /**
  * LoopDatagramOptions:
  *
@@ -44,6 +46,18 @@ enum
 
 static GParamSpec *properties[N_PROPS];
 
+/* Where the properties are in the instance. */
+static const gsize offsets[N_PROPS] = {
+  [PROP_FAMILY] = G_STRUCT_OFFSET (LoopDatagramOptions, family),
+  [PROP_PROTO] = G_STRUCT_OFFSET (LoopDatagramOptions, proto),
+  [PROP_FLAGS] = G_STRUCT_OFFSET (LoopDatagramOptions, flags),
+  [PROP_SOCK] = G_STRUCT_OFFSET (LoopDatagramOptions, sock),
+  [PROP_LOCAL_ADDR] = G_STRUCT_OFFSET (LoopDatagramOptions, local_addr),
+  [PROP_REMOTE_ADDR] = G_STRUCT_OFFSET (LoopDatagramOptions, remote_addr),
+  [PROP_REUSE_PORT] = G_STRUCT_OFFSET (LoopDatagramOptions, reuse_port),
+  [PROP_ALLOW_BROADCAST] = G_STRUCT_OFFSET (LoopDatagramOptions, allow_broadcast),
+};
+
 static void
 loop_datagram_options_dispose (GObject *object)
 {
@@ -59,73 +73,13 @@ loop_datagram_options_dispose (GObject *object)
 static void
 loop_datagram_options_get_property (GObject *object, guint property_id, GValue *value, GParamSpec *pspec)
 {
-  LoopDatagramOptions *self = LOOP_DATAGRAM_OPTIONS (object);
-
-  switch (property_id)
-    {
-    case PROP_FAMILY:
-      g_value_set_int (value, self->family);
-      break;
-    case PROP_PROTO:
-      g_value_set_int (value, self->proto);
-      break;
-    case PROP_FLAGS:
-      g_value_set_int (value, self->flags);
-      break;
-    case PROP_SOCK:
-      g_value_set_object (value, self->sock);
-      break;
-    case PROP_LOCAL_ADDR:
-      g_value_set_object (value, self->local_addr);
-      break;
-    case PROP_REMOTE_ADDR:
-      g_value_set_object (value, self->remote_addr);
-      break;
-    case PROP_REUSE_PORT:
-      g_value_set_boolean (value, self->reuse_port);
-      break;
-    case PROP_ALLOW_BROADCAST:
-      g_value_set_boolean (value, self->allow_broadcast);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
-    }
+  loop_options_get_property (object, offsets[property_id], value);
 }
 
 static void
 loop_datagram_options_set_property (GObject *object, guint property_id, const GValue *value, GParamSpec *pspec)
 {
-  LoopDatagramOptions *self = LOOP_DATAGRAM_OPTIONS (object);
-
-  switch (property_id)
-    {
-    case PROP_FAMILY:
-      loop_datagram_options_set_family (self, g_value_get_int (value));
-      break;
-    case PROP_PROTO:
-      loop_datagram_options_set_proto (self, g_value_get_int (value));
-      break;
-    case PROP_FLAGS:
-      loop_datagram_options_set_flags (self, g_value_get_int (value));
-      break;
-    case PROP_SOCK:
-      loop_datagram_options_set_sock (self, g_value_get_object (value));
-      break;
-    case PROP_LOCAL_ADDR:
-      loop_datagram_options_set_local_addr (self, g_value_get_object (value));
-      break;
-    case PROP_REMOTE_ADDR:
-      loop_datagram_options_set_remote_addr (self, g_value_get_object (value));
-      break;
-    case PROP_REUSE_PORT:
-      loop_datagram_options_set_reuse_port (self, g_value_get_boolean (value));
-      break;
-    case PROP_ALLOW_BROADCAST:
-      loop_datagram_options_set_allow_broadcast (self, g_value_get_boolean (value));
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
-    }
+  loop_options_set_property (object, offsets[property_id], value, pspec);
 }
 
 static void
@@ -256,11 +210,7 @@ loop_datagram_options_set_family (LoopDatagramOptions *self, int family)
 {
   g_return_if_fail (LOOP_IS_DATAGRAM_OPTIONS (self));
 
-  if (self->family == family)
-    return;
-
-  self->family = family;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_FAMILY]);
+  loop_options_set_int (self, &self->family, family, properties[PROP_FAMILY]);
 }
 
 /**
@@ -291,11 +241,7 @@ loop_datagram_options_set_proto (LoopDatagramOptions *self, int proto)
 {
   g_return_if_fail (LOOP_IS_DATAGRAM_OPTIONS (self));
 
-  if (self->proto == proto)
-    return;
-
-  self->proto = proto;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PROTO]);
+  loop_options_set_int (self, &self->proto, proto, properties[PROP_PROTO]);
 }
 
 /**
@@ -326,11 +272,7 @@ loop_datagram_options_set_flags (LoopDatagramOptions *self, int flags)
 {
   g_return_if_fail (LOOP_IS_DATAGRAM_OPTIONS (self));
 
-  if (self->flags == flags)
-    return;
-
-  self->flags = flags;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_FLAGS]);
+  loop_options_set_int (self, &self->flags, flags, properties[PROP_FLAGS]);
 }
 
 /**
@@ -361,8 +303,7 @@ loop_datagram_options_set_sock (LoopDatagramOptions *self, GSocket *sock)
 {
   g_return_if_fail (LOOP_IS_DATAGRAM_OPTIONS (self));
 
-  if (g_set_object (&self->sock, sock))
-    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SOCK]);
+  loop_options_set_object (self, &self->sock, sock, properties[PROP_SOCK]);
 }
 
 /**
@@ -393,8 +334,7 @@ loop_datagram_options_set_local_addr (LoopDatagramOptions *self, GSocketConnecta
 {
   g_return_if_fail (LOOP_IS_DATAGRAM_OPTIONS (self));
 
-  if (g_set_object (&self->local_addr, local_addr))
-    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_LOCAL_ADDR]);
+  loop_options_set_object (self, &self->local_addr, local_addr, properties[PROP_LOCAL_ADDR]);
 }
 
 /**
@@ -425,8 +365,7 @@ loop_datagram_options_set_remote_addr (LoopDatagramOptions *self, GSocketConnect
 {
   g_return_if_fail (LOOP_IS_DATAGRAM_OPTIONS (self));
 
-  if (g_set_object (&self->remote_addr, remote_addr))
-    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_REMOTE_ADDR]);
+  loop_options_set_object (self, &self->remote_addr, remote_addr, properties[PROP_REMOTE_ADDR]);
 }
 
 /**
@@ -457,12 +396,7 @@ loop_datagram_options_set_reuse_port (LoopDatagramOptions *self, gboolean reuse_
 {
   g_return_if_fail (LOOP_IS_DATAGRAM_OPTIONS (self));
 
-  reuse_port = !!reuse_port;
-  if (self->reuse_port == reuse_port)
-    return;
-
-  self->reuse_port = reuse_port;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_REUSE_PORT]);
+  loop_options_set_boolean (self, &self->reuse_port, reuse_port, properties[PROP_REUSE_PORT]);
 }
 
 /**
@@ -493,10 +427,5 @@ loop_datagram_options_set_allow_broadcast (LoopDatagramOptions *self, gboolean a
 {
   g_return_if_fail (LOOP_IS_DATAGRAM_OPTIONS (self));
 
-  allow_broadcast = !!allow_broadcast;
-  if (self->allow_broadcast == allow_broadcast)
-    return;
-
-  self->allow_broadcast = allow_broadcast;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ALLOW_BROADCAST]);
+  loop_options_set_boolean (self, &self->allow_broadcast, allow_broadcast, properties[PROP_ALLOW_BROADCAST]);
 }

@@ -4,6 +4,8 @@
 
 #include "loop-server-options.h"
 
+#include "loop-options-private.h"
+
 #include <netdb.h>
 
 /**
@@ -47,6 +49,19 @@ enum
 
 static GParamSpec *properties[N_PROPS];
 
+/* Where the properties are in the instance. */
+static const gsize offsets[N_PROPS] = {
+  [PROP_FAMILY] = G_STRUCT_OFFSET (LoopServerOptions, family),
+  [PROP_FLAGS] = G_STRUCT_OFFSET (LoopServerOptions, flags),
+  [PROP_SOCK] = G_STRUCT_OFFSET (LoopServerOptions, sock),
+  [PROP_BACKLOG] = G_STRUCT_OFFSET (LoopServerOptions, backlog),
+  [PROP_REUSE_ADDRESS] = G_STRUCT_OFFSET (LoopServerOptions, reuse_address),
+  [PROP_REUSE_PORT] = G_STRUCT_OFFSET (LoopServerOptions, reuse_port),
+  [PROP_START_SERVING] = G_STRUCT_OFFSET (LoopServerOptions, start_serving),
+  [PROP_KEEP_ALIVE] = G_STRUCT_OFFSET (LoopServerOptions, keep_alive),
+  [PROP_CLEANUP_SOCKET] = G_STRUCT_OFFSET (LoopServerOptions, cleanup_socket),
+};
+
 static void
 loop_server_options_dispose (GObject *object)
 {
@@ -60,79 +75,13 @@ loop_server_options_dispose (GObject *object)
 static void
 loop_server_options_get_property (GObject *object, guint property_id, GValue *value, GParamSpec *pspec)
 {
-  LoopServerOptions *self = LOOP_SERVER_OPTIONS (object);
-
-  switch (property_id)
-    {
-    case PROP_FAMILY:
-      g_value_set_int (value, self->family);
-      break;
-    case PROP_FLAGS:
-      g_value_set_int (value, self->flags);
-      break;
-    case PROP_SOCK:
-      g_value_set_object (value, self->sock);
-      break;
-    case PROP_BACKLOG:
-      g_value_set_int (value, self->backlog);
-      break;
-    case PROP_REUSE_ADDRESS:
-      g_value_set_boolean (value, self->reuse_address);
-      break;
-    case PROP_REUSE_PORT:
-      g_value_set_boolean (value, self->reuse_port);
-      break;
-    case PROP_START_SERVING:
-      g_value_set_boolean (value, self->start_serving);
-      break;
-    case PROP_KEEP_ALIVE:
-      g_value_set_boolean (value, self->keep_alive);
-      break;
-    case PROP_CLEANUP_SOCKET:
-      g_value_set_boolean (value, self->cleanup_socket);
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
-    }
+  loop_options_get_property (object, offsets[property_id], value);
 }
 
 static void
 loop_server_options_set_property (GObject *object, guint property_id, const GValue *value, GParamSpec *pspec)
 {
-  LoopServerOptions *self = LOOP_SERVER_OPTIONS (object);
-
-  switch (property_id)
-    {
-    case PROP_FAMILY:
-      loop_server_options_set_family (self, g_value_get_int (value));
-      break;
-    case PROP_FLAGS:
-      loop_server_options_set_flags (self, g_value_get_int (value));
-      break;
-    case PROP_SOCK:
-      loop_server_options_set_sock (self, g_value_get_object (value));
-      break;
-    case PROP_BACKLOG:
-      loop_server_options_set_backlog (self, g_value_get_int (value));
-      break;
-    case PROP_REUSE_ADDRESS:
-      loop_server_options_set_reuse_address (self, g_value_get_boolean (value));
-      break;
-    case PROP_REUSE_PORT:
-      loop_server_options_set_reuse_port (self, g_value_get_boolean (value));
-      break;
-    case PROP_START_SERVING:
-      loop_server_options_set_start_serving (self, g_value_get_boolean (value));
-      break;
-    case PROP_KEEP_ALIVE:
-      loop_server_options_set_keep_alive (self, g_value_get_boolean (value));
-      break;
-    case PROP_CLEANUP_SOCKET:
-      loop_server_options_set_cleanup_socket (self, g_value_get_boolean (value));
-      break;
-    default:
-      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
-    }
+  loop_options_set_property (object, offsets[property_id], value, pspec);
 }
 
 static void
@@ -274,11 +223,7 @@ loop_server_options_set_family (LoopServerOptions *self, int family)
 {
   g_return_if_fail (LOOP_IS_SERVER_OPTIONS (self));
 
-  if (self->family == family)
-    return;
-
-  self->family = family;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_FAMILY]);
+  loop_options_set_int (self, &self->family, family, properties[PROP_FAMILY]);
 }
 
 /**
@@ -309,11 +254,7 @@ loop_server_options_set_flags (LoopServerOptions *self, int flags)
 {
   g_return_if_fail (LOOP_IS_SERVER_OPTIONS (self));
 
-  if (self->flags == flags)
-    return;
-
-  self->flags = flags;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_FLAGS]);
+  loop_options_set_int (self, &self->flags, flags, properties[PROP_FLAGS]);
 }
 
 /**
@@ -344,8 +285,7 @@ loop_server_options_set_sock (LoopServerOptions *self, GSocket *sock)
 {
   g_return_if_fail (LOOP_IS_SERVER_OPTIONS (self));
 
-  if (g_set_object (&self->sock, sock))
-    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SOCK]);
+  loop_options_set_object (self, &self->sock, sock, properties[PROP_SOCK]);
 }
 
 /**
@@ -377,11 +317,7 @@ loop_server_options_set_backlog (LoopServerOptions *self, int backlog)
   g_return_if_fail (LOOP_IS_SERVER_OPTIONS (self));
   g_return_if_fail (backlog >= 0);
 
-  if (self->backlog == backlog)
-    return;
-
-  self->backlog = backlog;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_BACKLOG]);
+  loop_options_set_int (self, &self->backlog, backlog, properties[PROP_BACKLOG]);
 }
 
 /**
@@ -412,12 +348,7 @@ loop_server_options_set_reuse_address (LoopServerOptions *self, gboolean reuse_a
 {
   g_return_if_fail (LOOP_IS_SERVER_OPTIONS (self));
 
-  reuse_address = !!reuse_address;
-  if (self->reuse_address == reuse_address)
-    return;
-
-  self->reuse_address = reuse_address;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_REUSE_ADDRESS]);
+  loop_options_set_boolean (self, &self->reuse_address, reuse_address, properties[PROP_REUSE_ADDRESS]);
 }
 
 /**
@@ -448,12 +379,7 @@ loop_server_options_set_reuse_port (LoopServerOptions *self, gboolean reuse_port
 {
   g_return_if_fail (LOOP_IS_SERVER_OPTIONS (self));
 
-  reuse_port = !!reuse_port;
-  if (self->reuse_port == reuse_port)
-    return;
-
-  self->reuse_port = reuse_port;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_REUSE_PORT]);
+  loop_options_set_boolean (self, &self->reuse_port, reuse_port, properties[PROP_REUSE_PORT]);
 }
 
 /**
@@ -484,12 +410,7 @@ loop_server_options_set_start_serving (LoopServerOptions *self, gboolean start_s
 {
   g_return_if_fail (LOOP_IS_SERVER_OPTIONS (self));
 
-  start_serving = !!start_serving;
-  if (self->start_serving == start_serving)
-    return;
-
-  self->start_serving = start_serving;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_START_SERVING]);
+  loop_options_set_boolean (self, &self->start_serving, start_serving, properties[PROP_START_SERVING]);
 }
 
 /**
@@ -520,12 +441,7 @@ loop_server_options_set_keep_alive (LoopServerOptions *self, gboolean keep_alive
 {
   g_return_if_fail (LOOP_IS_SERVER_OPTIONS (self));
 
-  keep_alive = !!keep_alive;
-  if (self->keep_alive == keep_alive)
-    return;
-
-  self->keep_alive = keep_alive;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_KEEP_ALIVE]);
+  loop_options_set_boolean (self, &self->keep_alive, keep_alive, properties[PROP_KEEP_ALIVE]);
 }
 
 /**
@@ -556,10 +472,5 @@ loop_server_options_set_cleanup_socket (LoopServerOptions *self, gboolean cleanu
 {
   g_return_if_fail (LOOP_IS_SERVER_OPTIONS (self));
 
-  cleanup_socket = !!cleanup_socket;
-  if (self->cleanup_socket == cleanup_socket)
-    return;
-
-  self->cleanup_socket = cleanup_socket;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_CLEANUP_SOCKET]);
+  loop_options_set_boolean (self, &self->cleanup_socket, cleanup_socket, properties[PROP_CLEANUP_SOCKET]);
 }

@@ -4,6 +4,8 @@
 
 #include "loop-subprocess-options-private.h"
 
+#include "loop-options-private.h"
+
 /**
  * LoopSubprocessOptions:
  *
@@ -277,16 +279,6 @@ loop_subprocess_options_init (LoopSubprocessOptions *self)
 }
 
 static void
-set_int (LoopSubprocessOptions *self, int *field, int value, guint property_id)
-{
-  if (*field == value)
-    return;
-
-  *field = value;
-  g_object_notify_by_pspec (G_OBJECT (self), properties[property_id]);
-}
-
-static void
 set_int64 (LoopSubprocessOptions *self, gint64 *field, gint64 value, guint property_id)
 {
   if (*field == value)
@@ -353,7 +345,7 @@ loop_subprocess_options_set_stdin (LoopSubprocessOptions *self, int value)
   g_return_if_fail (value >= LOOP_SUBPROCESS_INHERIT);
   g_return_if_fail (value != LOOP_SUBPROCESS_STDOUT);
 
-  set_int (self, &self->fds[0], value, PROP_STDIN);
+  loop_options_set_int (self, &self->fds[0], value, properties[PROP_STDIN]);
 }
 
 /**
@@ -386,7 +378,7 @@ loop_subprocess_options_set_stdout (LoopSubprocessOptions *self, int value)
   g_return_if_fail (value >= LOOP_SUBPROCESS_INHERIT);
   g_return_if_fail (value != LOOP_SUBPROCESS_STDOUT);
 
-  set_int (self, &self->fds[1], value, PROP_STDOUT);
+  loop_options_set_int (self, &self->fds[1], value, properties[PROP_STDOUT]);
 }
 
 /**
@@ -418,7 +410,7 @@ loop_subprocess_options_set_stderr (LoopSubprocessOptions *self, int value)
   g_return_if_fail (LOOP_IS_SUBPROCESS_OPTIONS (self));
   g_return_if_fail (value >= LOOP_SUBPROCESS_INHERIT);
 
-  set_int (self, &self->fds[2], value, PROP_STDERR);
+  loop_options_set_int (self, &self->fds[2], value, properties[PROP_STDERR]);
 }
 
 /**
@@ -547,7 +539,7 @@ loop_subprocess_options_set_close_fds (LoopSubprocessOptions *self, gboolean val
 {
   g_return_if_fail (LOOP_IS_SUBPROCESS_OPTIONS (self));
 
-  set_int (self, &self->close_fds, value != FALSE, PROP_CLOSE_FDS);
+  loop_options_set_int (self, &self->close_fds, value != FALSE, properties[PROP_CLOSE_FDS]);
 }
 
 /**
@@ -578,7 +570,7 @@ loop_subprocess_options_set_restore_signals (LoopSubprocessOptions *self, gboole
 {
   g_return_if_fail (LOOP_IS_SUBPROCESS_OPTIONS (self));
 
-  set_int (self, &self->restore_signals, value != FALSE, PROP_RESTORE_SIGNALS);
+  loop_options_set_int (self, &self->restore_signals, value != FALSE, properties[PROP_RESTORE_SIGNALS]);
 }
 
 /**
@@ -609,7 +601,7 @@ loop_subprocess_options_set_start_new_session (LoopSubprocessOptions *self, gboo
 {
   g_return_if_fail (LOOP_IS_SUBPROCESS_OPTIONS (self));
 
-  set_int (self, &self->start_new_session, value != FALSE, PROP_START_NEW_SESSION);
+  loop_options_set_int (self, &self->start_new_session, value != FALSE, properties[PROP_START_NEW_SESSION]);
 }
 
 /**
@@ -641,7 +633,7 @@ loop_subprocess_options_set_process_group (LoopSubprocessOptions *self, int valu
   g_return_if_fail (LOOP_IS_SUBPROCESS_OPTIONS (self));
   g_return_if_fail (value >= -1);
 
-  set_int (self, &self->process_group, value, PROP_PROCESS_GROUP);
+  loop_options_set_int (self, &self->process_group, value, properties[PROP_PROCESS_GROUP]);
 }
 
 /**
@@ -673,7 +665,7 @@ loop_subprocess_options_set_umask (LoopSubprocessOptions *self, int value)
   g_return_if_fail (LOOP_IS_SUBPROCESS_OPTIONS (self));
   g_return_if_fail (value >= -1 && value <= 0777);
 
-  set_int (self, &self->mask, value, PROP_UMASK);
+  loop_options_set_int (self, &self->mask, value, properties[PROP_UMASK]);
 }
 
 /**

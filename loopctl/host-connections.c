@@ -2,7 +2,7 @@
 
 #include "config.h"
 
-#include "host.h"
+#include "host-service.h"
 
 #include <glib/gi18n.h>
 #include <gmodule.h>
@@ -144,42 +144,18 @@ ctl_host_write_eof (CtlHost *self, guint64 id, GError **error)
   return loop_transport_get_write_buffer_size (connection->transport);
 }
 
-/* --- Services: protocols, of which each has one of these ------------------------------------ */
-
-typedef struct
-{
-  gatomicrefcount ref_count;
-  CtlHost *host;
-  LoopTransport *transport; /* while it is connected */
-  guint64 id;
-} Service;
-
-static void
-service_unref (gpointer data)
-{
-  Service *self = data;
-
-  if (g_atomic_ref_count_dec (&self->ref_count))
-    g_free (self);
-}
+/* --- Services: protocols, of which each has a CtlService -------------------------------------- */
 
 static void
 service_connection_made (LoopTransport *transport, gpointer user_data)
 {
-  Service *self = user_data;
-
-  self->transport = transport;
-  self->id = loop_transport_get_id (transport);
-  ctl_host_add_connection (self->host, transport, 0);
+  ctl_service_connected (user_data, transport);
 }
 
 static void
 service_connection_lost (LoopTransport *transport, const GError *exception, gpointer user_data)
 {
-  Service *self = user_data;
-
-  self->transport = NULL;
-  ctl_host_remove_connection (self->host, self->id);
+  ctl_service_lost (user_data);
 }
 
 G_MODULE_EXPORT void
@@ -220,35 +196,21 @@ static const LoopProtocolVTable discard = {
   .data_received = discard_received,
 };
 
-static void
-resume (gpointer user_data)
-{
-  Service *self = user_data;
-
-  if (self->transport != NULL)
-    loop_transport_resume_reading (self->transport);
-}
-
-/* No more is read than is printed: a peer is faster than a terminal. */
 G_MODULE_EXPORT void
 print_received (LoopTransport *transport, const guint8 *data, gsize length, gpointer user_data)
 {
-  Service *self = user_data;
-
-  g_atomic_ref_count_inc (&self->ref_count);
-  if (ctl_host_print_received (self->host, self->id, "", data, length, resume, self, service_unref))
-    loop_transport_pause_reading (transport);
+  ctl_service_print (user_data, "", data, length);
 }
 
 static void
 print_connection_lost (LoopTransport *transport, const GError *exception, gpointer user_data)
 {
-  Service *self = user_data;
+  CtlService *self = user_data;
   g_autofree char *text = exception != NULL
                               ? g_strdup_printf (_ ("#%" PRIu64 " closed: %s"), self->id, exception->message)
                               : g_strdup_printf (_ ("#%" PRIu64 " closed"), self->id);
 
-  service_connection_lost (transport, exception, user_data);
+  ctl_service_lost (self);
   ctl_host_print (self->host, text);
 }
 
@@ -262,10 +224,10 @@ static const LoopProtocolVTable print = {
 static void
 print_connection_made (LoopTransport *transport, gpointer user_data)
 {
-  Service *self = user_data;
+  CtlService *self = user_data;
   g_autofree char *text = NULL;
 
-  service_connection_made (transport, user_data);
+  ctl_service_connected (self, transport);
   text = g_strdup_printf (_ ("#%" PRIu64 " connected"), self->id);
   ctl_host_print (self->host, text);
 }
@@ -279,12 +241,7 @@ static const LoopProtocolVTable print_of_server = {
 static GObject *
 new_protocol (const LoopProtocolVTable *vtable, CtlHost *host)
 {
-  Service *self = g_new0 (Service, 1);
-
-  g_atomic_ref_count_init (&self->ref_count);
-  self->host = host;
-
-  return G_OBJECT (loop_protocol_new (vtable, self, service_unref));
+  return G_OBJECT (loop_protocol_new (vtable, ctl_service_new (host), ctl_service_unref));
 }
 
 static GObject *

@@ -2,7 +2,7 @@
 
 #include "config.h"
 
-#include "host.h"
+#include "host-service.h"
 
 #include <glib/gi18n.h>
 #include <gmodule.h>
@@ -10,46 +10,22 @@
 
 /* The endpoints of a host: what it does with datagrams. */
 
-typedef struct
-{
-  gatomicrefcount ref_count;
-  CtlHost *host;
-  LoopTransport *transport; /* while it is open */
-  guint64 id;
-} Endpoint;
-
-static void
-endpoint_unref (gpointer data)
-{
-  Endpoint *self = data;
-
-  if (g_atomic_ref_count_dec (&self->ref_count))
-    g_free (self);
-}
-
 static void
 endpoint_connection_made (LoopDatagramTransport *transport, gpointer user_data)
 {
-  Endpoint *self = user_data;
-
-  self->transport = LOOP_TRANSPORT (transport);
-  self->id = loop_transport_get_id (self->transport);
-  ctl_host_add_connection (self->host, self->transport, 0);
+  ctl_service_connected (user_data, LOOP_TRANSPORT (transport));
 }
 
 static void
 endpoint_connection_lost (LoopDatagramTransport *transport, const GError *exception, gpointer user_data)
 {
-  Endpoint *self = user_data;
-
-  self->transport = NULL;
-  ctl_host_remove_connection (self->host, self->id);
+  ctl_service_lost (user_data);
 }
 
 static void
 endpoint_error_received (LoopDatagramTransport *transport, const GError *exception, gpointer user_data)
 {
-  Endpoint *self = user_data;
+  CtlService *self = user_data;
   g_autofree char *text = g_strdup_printf (_ ("#%" PRIu64 " error: %s"), self->id, exception->message);
 
   ctl_host_print (self->host, text);
@@ -100,15 +76,6 @@ static const LoopDatagramProtocolVTable discard = {
   .datagram_received = discard_datagram_received,
 };
 
-static void
-resume (gpointer user_data)
-{
-  Endpoint *self = user_data;
-
-  if (self->transport != NULL)
-    loop_transport_resume_reading (self->transport);
-}
-
 G_MODULE_EXPORT void
 print_datagram_received (LoopDatagramTransport *transport,
                          const guint8 *data,
@@ -116,14 +83,11 @@ print_datagram_received (LoopDatagramTransport *transport,
                          GSocketAddress *address,
                          gpointer user_data)
 {
-  Endpoint *self = user_data;
   g_autofree char *sender =
       address != NULL ? g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (address)) : g_strdup ("");
   g_autofree char *from = g_strdup_printf ("%s%s", *sender != '\0' ? " " : "", sender);
 
-  g_atomic_ref_count_inc (&self->ref_count);
-  if (ctl_host_print_received (self->host, self->id, from, data, length, resume, self, endpoint_unref))
-    loop_transport_pause_reading (LOOP_TRANSPORT (transport));
+  ctl_service_print (user_data, from, data, length);
 }
 
 static const LoopDatagramProtocolVTable print = {
@@ -136,12 +100,7 @@ static const LoopDatagramProtocolVTable print = {
 static GObject *
 new_protocol (const LoopDatagramProtocolVTable *vtable, CtlHost *host)
 {
-  Endpoint *self = g_new0 (Endpoint, 1);
-
-  g_atomic_ref_count_init (&self->ref_count);
-  self->host = host;
-
-  return G_OBJECT (loop_datagram_protocol_new (vtable, self, endpoint_unref));
+  return G_OBJECT (loop_datagram_protocol_new (vtable, ctl_service_new (host), ctl_service_unref));
 }
 
 static GObject *

@@ -4,6 +4,8 @@
 
 #include "loop-error-private.h"
 
+#include <string.h>
+
 /**
  * loop_error_quark:
  *
@@ -38,15 +40,19 @@ G_DEFINE_ENUM_TYPE (LoopError,
 void
 loop_set_error_from_errno (GError **error, int saved_errno, const char *format, ...)
 {
-  g_autofree char *what = NULL;
+  g_autofree char *formatted = NULL;
   g_autofree char *message = NULL;
   va_list args;
 
-  va_start (args, format);
-  what = g_strdup_vprintf (format, args);
-  va_end (args);
+  /* Of each connection that is reset there is one of these, with nothing to format. */
+  if (strchr (format, '%') != NULL)
+    {
+      va_start (args, format);
+      formatted = g_strdup_vprintf (format, args);
+      va_end (args);
+    }
 
-  message = g_strconcat (what, ": ", g_strerror (saved_errno), NULL);
+  message = g_strconcat (formatted != NULL ? formatted : format, ": ", g_strerror (saved_errno), NULL);
   g_set_error_literal (error, G_IO_ERROR, g_io_error_from_errno (saved_errno), message);
 }
 

@@ -122,7 +122,7 @@ loop_view_collect_servers (LoopEventLoop *loop, LoopRowPage *page)
                   : !server->is_serving     ? "idle"
                   : is_throttled (server)   ? "throttled"
                                             : "serving";
-      row.numbers[0] = g_hash_table_size (server->clients);
+      row.numbers[0] = server->n_clients;
       row.numbers[1] = server->n_accepted;
       row.numbers[3] = (guint64) MAX (server->backlog, 0);
       for (guint i = 0; server->is_serving && i < server->listeners->len; i++)

@@ -14,7 +14,7 @@ struct _LoopServer
   LoopEventLoop *loop;
   LoopRegistryNode node;
   GPtrArray *listeners; /* LoopListener; NULL once the server is closed */
-  GHashTable *clients;  /* set of LoopTransport, not referenced */
+  guint n_clients;      /* transports with its id as their owner's that have not lost their connection */
   GPtrArray *closed_waiters;
   LoopFuture *serve_forever;
   LoopProtocolFactory factory;

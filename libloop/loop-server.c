@@ -48,7 +48,6 @@ loop_server_finalize (GObject *object)
 {
   LoopServer *self = LOOP_SERVER (object);
 
-  g_clear_pointer (&self->clients, g_hash_table_unref);
   g_clear_pointer (&self->closed_waiters, g_ptr_array_unref);
   g_clear_pointer (&self->loop, loop_event_loop_unref_anywhere);
 
@@ -104,7 +103,6 @@ loop_server_class_init (LoopServerClass *klass)
 static void
 loop_server_init (LoopServer *self)
 {
-  self->clients = g_hash_table_new (NULL, NULL);
   self->closed_waiters = g_ptr_array_new_with_free_func (g_object_unref);
 }
 
@@ -138,7 +136,7 @@ wake_closed_waiters (LoopServer *self)
 {
   g_autoptr (GPtrArray) waiters = NULL;
 
-  if (self->listeners != NULL || g_hash_table_size (self->clients) > 0)
+  if (self->listeners != NULL || self->n_clients > 0)
     return;
 
   waiters = g_steal_pointer (&self->closed_waiters);
@@ -154,7 +152,7 @@ client_lost (LoopTransport *transport, gpointer user_data)
   LoopServer *self = user_data;
 
   loop_event_loop_enter (self->loop);
-  g_hash_table_remove (self->clients, transport);
+  self->n_clients--;
   loop_event_loop_leave (self->loop);
 
   wake_closed_waiters (self);
@@ -207,7 +205,7 @@ loop_server_serve_connection (LoopServer *self,
     return FALSE;
 
   loop_event_loop_enter (self->loop);
-  g_hash_table_add (self->clients, transport);
+  self->n_clients++;
   transport->flow.parent_instance.owner_id = self->node.id;
   self->n_accepted++;
   self->loop->metrics.n_accepted++;
@@ -493,11 +491,21 @@ loop_server_wait_closed (LoopServer *self)
 static void
 end_clients (LoopServer *self, void (*end) (LoopTransport *transport))
 {
-  g_autoptr (GList) clients = g_hash_table_get_keys (self->clients);
+  g_autoptr (GPtrArray) clients = g_ptr_array_new ();
+
+  loop_event_loop_enter (self->loop);
+  LOOP_REGISTRY_FOREACH (&self->loop->registry, LOOP_REGISTRY_TRANSPORTS, node)
+    {
+      LoopTransport *transport = (LoopTransport *) ((char *) node - G_STRUCT_OFFSET (LoopTransport, node));
+
+      if (transport->owner_id == self->node.id && transport->protocol != NULL)
+        g_ptr_array_add (clients, transport);
+    }
+  loop_event_loop_leave (self->loop);
 
   /* Connections are only lost later, so none of these goes away meanwhile. */
-  for (GList *l = clients; l != NULL; l = l->next)
-    end (l->data);
+  for (guint i = 0; i < clients->len; i++)
+    end (g_ptr_array_index (clients, i));
 }
 
 /**

@@ -81,6 +81,7 @@ struct _LoopEventLoop
   GDestroyNotify task_factory_notify;
   gpointer executor_port;    /* or NULL: by which the jobs of executors come back */
   gpointer spare_futures;    /* or NULL: to be used again; the loop thread's alone */
+  gpointer spare_protocols;  /* likewise */
   gpointer datagram_share;   /* or NULL: what datagram endpoints have in common */
   gpointer default_executor; /* or NULL */
   gpointer async_generators; /* or NULL */

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "loop-flow-transport-private.h"
+#include "loop-protocol-vtable-private.h"
 
 /* Writing is in loop-flow-transport-write.c; here is all the rest. */
 G_DEFINE_ABSTRACT_TYPE (LoopFlowTransport, loop_flow_transport, LOOP_TYPE_TRANSPORT)
@@ -129,7 +130,7 @@ loop_flow_transport_let_go (LoopFlowTransport *self)
   LoopTransportLostFunc lost_func = self->lost_func;
   g_autoptr (GObject) lost_data = g_steal_pointer (&self->lost_data);
   g_autoptr (LoopFuture) waiter = g_steal_pointer (&self->waiter);
-  g_autoptr (GObject) protocol = NULL;
+  GObject *protocol;
   int fd = self->fd;
 
   loop_event_loop_enter (loop);
@@ -154,6 +155,8 @@ loop_flow_transport_let_go (LoopFlowTransport *self)
       self->is_loop_ref_held = FALSE;
       loop_event_loop_unref_later (loop, self);
     }
+
+  loop_vtable_protocol_release (protocol, loop);
 }
 
 static void

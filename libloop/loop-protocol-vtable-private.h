@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "loop-event-loop-private.h"
 #include "loop-protocol.h"
 
 G_BEGIN_DECLS
@@ -33,6 +34,8 @@ gpointer loop_vtable_protocol_new (GType type,
                                    const LoopProtocolVTable *vtable,
                                    gpointer user_data,
                                    GDestroyNotify notify);
+G_GNUC_INTERNAL
+void loop_vtable_protocol_release (GObject *protocol, LoopEventLoop *loop);
 G_GNUC_INTERNAL
 gpointer loop_vtable_protocol_get_function (GObject *protocol);
 

@@ -4,6 +4,13 @@
 
 #include "loop-protocol-vtable-private.h"
 
+#ifdef LOOP_WITH_ASAN
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(address, size)
+#define ASAN_UNPOISON_MEMORY_REGION(address, size)
+#endif
+
 static void loop_vtable_protocol_iface_init (LoopProtocolInterface *iface);
 
 G_DEFINE_TYPE_WITH_CODE (LoopVtableProtocol,
@@ -99,12 +106,117 @@ loop_vtable_protocol_iface_init (LoopProtocolInterface *iface)
   iface->eof_received = vtable_eof_received;
 }
 
+/* --- Protocols that are used again -------------------------------------------------------------- */
+
+#define MAX_SPARES 64
+
+/*
+ * Those that have served their connection, for the next ones that the loop accepts: to free an object and to make one
+ * takes GObject longer than all the rest that a short connection goes through. See loop-future-spares.c.
+ */
+typedef struct
+{
+  LoopVtableProtocol *protocols[MAX_SPARES];
+  guint length;
+  LoopCloseHook hook;
+  LoopEventLoop *loop;
+} Spares;
+
+/* Returns: (transfer full) (nullable): one of them. AddressSanitizer sees who uses it before. */
+static LoopVtableProtocol *
+take_spare (Spares *self)
+{
+  LoopVtableProtocol *protocol;
+
+  if (self == NULL || self->length == 0)
+    return NULL;
+
+  protocol = self->protocols[--self->length];
+  ASAN_UNPOISON_MEMORY_REGION (protocol, sizeof *protocol);
+
+  return protocol;
+}
+
+static void
+keep_spare (Spares *self, LoopVtableProtocol *protocol)
+{
+  self->protocols[self->length++] = protocol;
+  ASAN_POISON_MEMORY_REGION (protocol, sizeof *protocol);
+}
+
+static void
+spares_loop_closed (LoopCloseHook *hook)
+{
+  Spares *self = (Spares *) ((char *) hook - G_STRUCT_OFFSET (Spares, hook));
+  LoopVtableProtocol *protocol;
+
+  self->loop->spare_protocols = NULL;
+  while ((protocol = take_spare (self)) != NULL)
+    g_object_unref (protocol);
+  g_free (self);
+}
+
+static Spares *
+get_spares (LoopEventLoop *loop)
+{
+  Spares *self = loop->spare_protocols;
+
+  if (G_UNLIKELY (self == NULL))
+    {
+      self = loop->spare_protocols = g_new0 (Spares, 1);
+      self->loop = loop;
+      self->hook.closed = spares_loop_closed;
+      loop_event_loop_add_close_hook (loop, &self->hook);
+    }
+
+  return self;
+}
+
+/* Whether nobody else knows of it: weak references, wrappers, bindings and toggles are in the data. */
+static gboolean
+is_spare (GObject *protocol, LoopEventLoop *loop)
+{
+  return G_OBJECT_TYPE (protocol) == LOOP_TYPE_VTABLE_PROTOCOL && protocol->qdata == NULL &&
+         __atomic_load_n (&protocol->ref_count, __ATOMIC_ACQUIRE) == 1 && loop_event_loop_get_running () == loop &&
+         get_spares (loop)->length < MAX_SPARES;
+}
+
+/* As g_clear_object(), of a protocol of whatever type that was one of @loop's. */
+void
+loop_vtable_protocol_release (GObject *protocol, LoopEventLoop *loop)
+{
+  LoopVtableProtocol *self = (LoopVtableProtocol *) protocol;
+  Spares *spares;
+
+  if (protocol == NULL || !is_spare (protocol, loop))
+    {
+      g_clear_object (&protocol);
+      return;
+    }
+
+  g_signal_handlers_destroy (protocol);
+  self->transport = NULL;
+  loop_destroy_user_data (self->user_data, g_steal_pointer (&self->notify));
+
+  /* That may have filled the place. */
+  spares = get_spares (loop);
+  if (spares->length < MAX_SPARES)
+    keep_spare (spares, self);
+  else
+    g_object_unref (self);
+}
+
 /* For constructors: of @type, which is this one or derives from it. */
 gpointer
 loop_vtable_protocol_new (GType type, const LoopProtocolVTable *vtable, gpointer user_data, GDestroyNotify notify)
 {
-  LoopVtableProtocol *self = g_object_new (type, NULL);
+  LoopEventLoop *loop = loop_event_loop_get_running ();
+  LoopVtableProtocol *self = NULL;
 
+  if (loop != NULL && type == LOOP_TYPE_VTABLE_PROTOCOL)
+    self = take_spare (loop->spare_protocols);
+  if (self == NULL)
+    self = g_object_new (type, NULL);
   self->vtable = vtable;
   self->user_data = user_data;
   self->notify = notify;

@@ -25,6 +25,7 @@ typedef struct
 typedef struct
 {
   const LoopFdClaim *claim; /* or NULL */
+  const char *name;         /* static, or NULL */
   LoopCallback callback;
   gpointer user_data;
   GDestroyNotify notify;

@@ -9,7 +9,9 @@ fd_callback_new (const LoopFdClaim *claim, LoopCallback callback, gpointer user_
 {
   LoopFdCallback *self = g_new (LoopFdCallback, 1);
 
-  *self = (LoopFdCallback) { claim, callback, user_data, notify, 1 };
+  *self = (LoopFdCallback) {
+    .claim = claim, .callback = callback, .user_data = user_data, .notify = notify, .ref_count = 1
+  };
 
   return self;
 }
@@ -149,11 +151,12 @@ fd_watch_describe (const LoopWatch *watch, gboolean is_writer, LoopDescription *
 
   description->id = watch->id;
   description->kind = is_writer ? "writer" : "reader";
-  if (callback != NULL && callback->claim != NULL)
-    description->name = callback->claim->name;
-  else
-    description->function = callback != NULL ? (gpointer) callback->callback : NULL;
   description->fd = watch->fd;
+  if (callback == NULL)
+    return;
+
+  description->name = callback->claim != NULL ? callback->claim->name : callback->name;
+  description->function = (gpointer) callback->callback;
 }
 
 const LoopWatchClass loop_fd_watch_class = {
@@ -446,6 +449,23 @@ remove_callback (LoopEventLoop *self, int fd, guint8 interest)
   return TRUE;
 }
 
+static void
+name_callback (LoopEventLoop *self, int fd, guint8 interest, const char *name)
+{
+  LoopFdWatch *watch;
+  LoopFdCallback *callback;
+
+  if (self->is_closed)
+    return;
+
+  loop_event_loop_enter (self);
+  watch = find_fd_watch (self, fd);
+  callback = watch != NULL ? *get_place (watch, interest) : NULL;
+  if (callback != NULL && callback->claim == NULL)
+    callback->name = name;
+  loop_event_loop_leave (self);
+}
+
 /**
  * loop_event_loop_add_reader_full: (rename-to loop_event_loop_add_reader)
  * @self: an event loop
@@ -507,6 +527,23 @@ loop_event_loop_add_reader (LoopEventLoop *self,
     loop_report_misuse (G_STRFUNC, error);
 
   return FALSE;
+}
+
+/**
+ * loop_event_loop_name_reader: (skip)
+ * @self: an event loop
+ * @fd: a file descriptor
+ * @name: (nullable): a name, which stays valid for as long as the process lives
+ *
+ * Gives the callback that watches @fd for reading a name, which inspectors show in the place
+ * of its function. If there is none, nothing happens.
+ */
+void
+loop_event_loop_name_reader (LoopEventLoop *self, int fd, const char *name)
+{
+  g_return_if_fail (LOOP_IS_EVENT_LOOP (self));
+
+  name_callback (self, fd, LOOP_INTEREST_READ, name);
 }
 
 /**
@@ -584,6 +621,23 @@ loop_event_loop_add_writer (LoopEventLoop *self,
     loop_report_misuse (G_STRFUNC, error);
 
   return FALSE;
+}
+
+/**
+ * loop_event_loop_name_writer: (skip)
+ * @self: an event loop
+ * @fd: a file descriptor
+ * @name: (nullable): a name, which stays valid for as long as the process lives
+ *
+ * Gives the callback that watches @fd for writing a name, which inspectors show in the place
+ * of its function. If there is none, nothing happens.
+ */
+void
+loop_event_loop_name_writer (LoopEventLoop *self, int fd, const char *name)
+{
+  g_return_if_fail (LOOP_IS_EVENT_LOOP (self));
+
+  name_callback (self, fd, LOOP_INTEREST_WRITE, name);
 }
 
 /**

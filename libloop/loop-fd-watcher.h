@@ -22,6 +22,8 @@ gboolean loop_event_loop_add_reader_full (LoopEventLoop *self,
 LOOP_AVAILABLE_IN_1_0
 gboolean loop_event_loop_remove_reader (LoopEventLoop *self, int fd);
 LOOP_AVAILABLE_IN_1_0
+void loop_event_loop_name_reader (LoopEventLoop *self, int fd, const char *name);
+LOOP_AVAILABLE_IN_1_0
 gboolean loop_event_loop_add_writer (LoopEventLoop *self,
                                      int fd,
                                      LoopCallback callback,
@@ -36,5 +38,7 @@ gboolean loop_event_loop_add_writer_full (LoopEventLoop *self,
                                           GError **error);
 LOOP_AVAILABLE_IN_1_0
 gboolean loop_event_loop_remove_writer (LoopEventLoop *self, int fd);
+LOOP_AVAILABLE_IN_1_0
+void loop_event_loop_name_writer (LoopEventLoop *self, int fd, const char *name);
 
 G_END_DECLS

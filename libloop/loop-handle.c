@@ -192,6 +192,22 @@ loop_handle_set_name (LoopHandle *self, const char *name)
 }
 
 /**
+ * loop_handle_set_static_name: (skip)
+ * @self: a handle
+ * @name: (nullable): a name for the callback, which stays valid for as long as the process lives
+ *
+ * As [method@Handle.set_name], for who has static or interned names already, as
+ * interpreters have for each of their functions.
+ */
+void
+loop_handle_set_static_name (LoopHandle *self, const char *name)
+{
+  g_return_if_fail (self != NULL);
+
+  loop_handle_take_name (self, name);
+}
+
+/**
  * loop_handle_get_name:
  * @self: a handle
  *

@@ -26,6 +26,8 @@ guint64 loop_handle_get_id (LoopHandle *self);
 LOOP_AVAILABLE_IN_1_0
 void loop_handle_set_name (LoopHandle *self, const char *name);
 LOOP_AVAILABLE_IN_1_0
+void loop_handle_set_static_name (LoopHandle *self, const char *name);
+LOOP_AVAILABLE_IN_1_0
 const char *loop_handle_get_name (LoopHandle *self);
 LOOP_AVAILABLE_IN_1_0
 char *loop_handle_describe (LoopHandle *self);

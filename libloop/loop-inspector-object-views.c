@@ -77,10 +77,11 @@ loop_view_complete_transport (LoopRow *row)
   if (transport->protocol == NULL)
     return;
 
+  row->names[0].name = loop_vtable_protocol_get_name (transport->protocol);
   row->names[0].function = loop_vtable_protocol_get_function (transport->protocol);
   if (row->names[0].function == NULL)
     row->names[0].function = loop_datagram_vtable_protocol_get_function (transport->protocol);
-  if (row->names[0].function == NULL)
+  if (row->names[0].name == NULL && row->names[0].function == NULL)
     row->names[0].name = G_OBJECT_TYPE_NAME (transport->protocol);
 }
 

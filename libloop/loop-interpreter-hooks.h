@@ -29,5 +29,7 @@ typedef struct
 
 LOOP_AVAILABLE_IN_1_0
 void loop_event_loop_set_interpreter_hooks (LoopEventLoop *self, const LoopInterpreterHooks *hooks, gpointer user_data);
+LOOP_AVAILABLE_IN_1_0
+const int *loop_interpreter_peek_observers (void);
 
 G_END_DECLS

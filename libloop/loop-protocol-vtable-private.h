@@ -17,6 +17,7 @@ struct _LoopVtableProtocol
   GObject parent_instance;
 
   const LoopProtocolVTable *vtable;
+  const char *name; /* static, or NULL */
   gpointer user_data;
   GDestroyNotify notify;
   LoopTransport *transport; /* between connection_made and connection_lost, when it outlives us */
@@ -38,5 +39,7 @@ G_GNUC_INTERNAL
 void loop_vtable_protocol_release (GObject *protocol, LoopEventLoop *loop);
 G_GNUC_INTERNAL
 gpointer loop_vtable_protocol_get_function (GObject *protocol);
+G_GNUC_INTERNAL
+const char *loop_vtable_protocol_get_name (GObject *protocol);
 
 G_END_DECLS

@@ -238,6 +238,29 @@ loop_vtable_protocol_get_function (GObject *protocol)
   return vtable->data_received != NULL ? (gpointer) vtable->data_received : (gpointer) vtable->connection_made;
 }
 
+/* Returns: (nullable): what somebody has called it; it may be called under a hold */
+const char *
+loop_vtable_protocol_get_name (GObject *protocol)
+{
+  return g_type_is_a (G_OBJECT_TYPE (protocol), LOOP_TYPE_VTABLE_PROTOCOL) ? ((LoopVtableProtocol *) protocol)->name
+                                                                          : NULL;
+}
+
+/**
+ * loop_protocol_set_static_name: (skip)
+ * @self: a protocol that [func@Protocol.new] has made
+ * @name: (nullable): a name, which stays valid for as long as the process lives
+ *
+ * Gives the protocol a name, which inspectors show in the place of its function.
+ */
+void
+loop_protocol_set_static_name (LoopProtocol *self, const char *name)
+{
+  g_return_if_fail (G_TYPE_CHECK_INSTANCE_TYPE (self, LOOP_TYPE_VTABLE_PROTOCOL));
+
+  __atomic_store_n (&((LoopVtableProtocol *) self)->name, name, __ATOMIC_RELAXED);
+}
+
 /**
  * loop_protocol_new: (skip)
  * @vtable: the functions, which have to stay valid: a static structure

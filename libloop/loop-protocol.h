@@ -61,6 +61,8 @@ typedef struct
 
 LOOP_AVAILABLE_IN_1_0
 LoopProtocol *loop_protocol_new (const LoopProtocolVTable *vtable, gpointer user_data, GDestroyNotify notify);
+LOOP_AVAILABLE_IN_1_0
+void loop_protocol_set_static_name (LoopProtocol *self, const char *name);
 
 LOOP_AVAILABLE_IN_1_0
 void loop_protocol_connection_made (LoopProtocol *self, LoopTransport *transport);

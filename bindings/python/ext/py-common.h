@@ -61,10 +61,14 @@ struct _PyLoop
 
 /* The names of what is called and asked for all the time. */
 #define PY_STRINGS(STRING)                                                                                             \
+  STRING (__qualname__)                                                                                                \
+  STRING (__self__)                                                                                                    \
+  STRING (_app_protocol)                                                                                               \
   STRING (_attach)                                                                                                     \
   STRING (_call_eof_received)                                                                                          \
   STRING (_control_app_writing)                                                                                        \
   STRING (_control_ssl_reading)                                                                                        \
+  STRING (_coro)                                                                                                       \
   STRING (_detach)                                                                                                     \
   STRING (_do_flush)                                                                                                   \
   STRING (_do_handshake)                                                                                               \
@@ -80,11 +84,14 @@ struct _PyLoop
   STRING (connection_lost)                                                                                             \
   STRING (connection_made)                                                                                             \
   STRING (context)                                                                                                     \
+  STRING (cr_code)                                                                                                     \
   STRING (data_received)                                                                                               \
   STRING (done)                                                                                                        \
   STRING (eof_received)                                                                                                \
   STRING (fileno)                                                                                                      \
+  STRING (func)                                                                                                        \
   STRING (get_buffer)                                                                                                  \
+  STRING (gi_code)                                                                                                     \
   STRING (join)                                                                                                        \
   STRING (loop)                                                                                                        \
   STRING (name)                                                                                                        \
@@ -156,6 +163,19 @@ static inline gboolean
 py_is_interrupt (void)
 {
   return PyErr_ExceptionMatches (PyExc_SystemExit) || PyErr_ExceptionMatches (PyExc_KeyboardInterrupt);
+}
+
+/* py-name.c */
+extern const int *py_observers;
+int py_name_init (void);
+const char *py_name_of_callable (PyObject *callable);
+const char *py_name_of_type (PyObject *instance);
+
+/* Whether somebody looks, who would like to see names. */
+static inline gboolean
+py_is_observed (void)
+{
+  return __atomic_load_n (py_observers, __ATOMIC_RELAXED) != 0;
 }
 
 /* py-server.c */

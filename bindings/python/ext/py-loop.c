@@ -281,6 +281,8 @@ loop_call_soon (PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObje
       return NULL;
     }
   py_handle_set_pending (handle, pending);
+  if (G_UNLIKELY (py_is_observed ()))
+    loop_handle_set_static_name (pending, py_name_of_callable (call.callback));
 
   return handle;
 }
@@ -294,6 +296,8 @@ loop_call_soon_threadsafe (PyObject *self, PyObject *const *args, Py_ssize_t n_a
 {
   Call call;
   PyObject *handle;
+  gboolean is_observed = py_is_observed ();
+  g_autoptr (LoopHandle) pending = NULL;
   GError *error = NULL;
 
   if (!parse_call (&call, self, args, n_args, kwnames, 0, "call_soon_threadsafe"))
@@ -306,12 +310,14 @@ loop_call_soon_threadsafe (PyObject *self, PyObject *const *args, Py_ssize_t n_a
     return NULL;
 
   if (!loop_event_loop_call_soon_threadsafe (call.loop->loop, py_handle_run_once, py_handle_give (handle),
-                                             py_handle_drop, NULL, &error))
+                                             py_handle_drop, is_observed ? &pending : NULL, &error))
     {
       Py_DECREF (handle);
       py_raise_gerror (error);
       return NULL;
     }
+  if (is_observed)
+    loop_handle_set_static_name (pending, py_name_of_callable (call.callback));
 
   return handle;
 }
@@ -335,6 +341,8 @@ call_at (Call *call, double when)
       return NULL;
     }
   py_handle_set_pending (handle, (LoopHandle *) pending);
+  if (G_UNLIKELY (py_is_observed ()))
+    loop_handle_set_static_name ((LoopHandle *) pending, py_name_of_callable (call->callback));
 
   return handle;
 }
@@ -413,6 +421,7 @@ loop_stop (PyObject *self, PyObject *unused)
 /* --- Descriptors ------------------------------------------------------------------------------ */
 
 typedef gboolean (*AddWatchFunc) (LoopEventLoop *, int, LoopCallback, gpointer, GDestroyNotify, GError **);
+typedef void (*NameWatchFunc) (LoopEventLoop *, int, const char *);
 
 /* As epoll says it, and so asyncio: of files that are always ready, and of what is not open. Takes @error. */
 static void
@@ -432,7 +441,12 @@ raise_watch_error (GError *error)
 }
 
 static PyObject *
-add_watch (PyObject *self, PyObject *const *args, Py_ssize_t n_args, const char *method, AddWatchFunc add)
+add_watch (PyObject *self,
+           PyObject *const *args,
+           Py_ssize_t n_args,
+           const char *method,
+           AddWatchFunc add,
+           NameWatchFunc name)
 {
   Call call;
   PyObject *handle;
@@ -455,6 +469,8 @@ add_watch (PyObject *self, PyObject *const *args, Py_ssize_t n_args, const char 
       raise_watch_error (error);
       return NULL;
     }
+  /* Whether somebody looks or not: it may be there for long, and somebody come later. */
+  name (call.loop->loop, fd, py_name_of_callable (call.callback));
 
   return handle;
 }
@@ -477,13 +493,13 @@ remove_watch (PyObject *self, PyObject *fd_object, gboolean (*remove) (LoopEvent
 static PyObject *
 loop_add_reader (PyObject *self, PyObject *const *args, Py_ssize_t n_args)
 {
-  return add_watch (self, args, n_args, "add_reader", loop_event_loop_add_reader_full);
+  return add_watch (self, args, n_args, "add_reader", loop_event_loop_add_reader_full, loop_event_loop_name_reader);
 }
 
 static PyObject *
 loop_add_writer (PyObject *self, PyObject *const *args, Py_ssize_t n_args)
 {
-  return add_watch (self, args, n_args, "add_writer", loop_event_loop_add_writer_full);
+  return add_watch (self, args, n_args, "add_writer", loop_event_loop_add_writer_full, loop_event_loop_name_writer);
 }
 
 static PyObject *

@@ -165,6 +165,7 @@ py_transport_protocol_freed (gpointer data)
   PyTransport *self = data;
 
   py_owned_remove (&self->owned);
+  self->bridge = NULL;
   self->is_lost = TRUE;
   self->is_closing = TRUE;
   if (self->fd >= 0)

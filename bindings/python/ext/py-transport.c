@@ -181,6 +181,18 @@ transport_is_reading (PyObject *object, PyObject *unused)
 
 /* --- The protocol ----------------------------------------------------------------------------- */
 
+/* What an inspector shows. Below TLS it is the protocol above that is of interest. */
+static void
+name_bridge (PyTransport *self)
+{
+  PyObject *above = self->is_ssl ? PyObject_GetAttr (self->protocol, py_str._app_protocol) : NULL;
+
+  PyErr_Clear ();
+  loop_protocol_set_static_name (
+      self->bridge, py_name_of_type (above != NULL && above != Py_None ? above : self->protocol));
+  Py_XDECREF (above);
+}
+
 static gboolean
 take_protocol (PyTransport *self, PyObject *protocol)
 {
@@ -192,6 +204,8 @@ take_protocol (PyTransport *self, PyObject *protocol)
   self->is_buffered = (char) is_buffered;
   self->is_ssl = (char) PyObject_TypeCheck (protocol, py_ssl_type);
   Py_XSETREF (self->protocol, Py_NewRef (protocol));
+  if (self->bridge != NULL)
+    name_bridge (self);
 
   return TRUE;
 }
@@ -494,7 +508,10 @@ make_bridge (PyTransport *self)
 {
   py_owned_add (&self->owned, &self->loop->owned, (PyObject *) self);
 
-  return loop_protocol_new (&py_transport_protocol_vtable, self, py_transport_protocol_freed);
+  self->bridge = loop_protocol_new (&py_transport_protocol_vtable, self, py_transport_protocol_freed);
+  name_bridge (self);
+
+  return self->bridge;
 }
 
 static void

@@ -17,6 +17,7 @@ typedef struct
   PyObject *flow_control[4];     /* in those of a mixin that asyncio.sendfile asks for: not used */
   PyLoop *loop;                  /* NULL once the connection is lost */
   LoopTransport *transport;
+  LoopProtocol *bridge; /* to libloop, which has it; NULL when it is gone */
   PyObject *protocol;
   PyObject *sock;   /* a socket.socket, or NULL: nobody has asked */
   PyObject *server; /* or NULL */

@@ -2,6 +2,7 @@
 
 #include "config.h"
 
+#include "loop-inspector-interpreter-private.h"
 #include "loop-inspector-private.h"
 
 #include "loop-future-private.h"
@@ -190,7 +191,8 @@ perform_cancel (Action *self)
   future = find_future (self->loop, LOOP_REGISTRY_FUTURES, self->id);
   if (future == NULL)
     future = find_future (self->loop, LOOP_REGISTRY_TASKS, self->id);
-  if (future == NULL || !loop_future_cancel_with_message (future, self->message))
+  if ((future == NULL || !loop_future_cancel_with_message (future, self->message)) &&
+      !loop_inspector_cancel_of_interpreter (self->loop_id, self->id, self->message))
     fail_not_found (self, "pending handle, timer, future or task");
 }
 

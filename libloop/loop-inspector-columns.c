@@ -119,7 +119,7 @@ canceller_to_variant (const LoopRow *row)
 static GVariant *
 origin_to_variant (const LoopRow *row)
 {
-  g_autofree char *origin = loop_traceback_get_origin (row->id);
+  g_autofree char *origin = row->created != NULL ? g_strdup (row->created) : loop_traceback_get_origin (row->id);
 
   return origin != NULL ? text_to_variant (origin) : NULL;
 }

@@ -2,6 +2,7 @@
 
 #include "config.h"
 
+#include "loop-inspector-interpreter-private.h"
 #include "loop-inspector-private.h"
 
 #include <string.h>
@@ -13,7 +14,20 @@ typedef struct
   const LoopView *view;
   LoopRowPage page;
   LoopStateSnapshot state;
+  GVariant *foreign;
+  GError *foreign_error; /* why there is none of that; or NULL */
 } ListRequest;
+
+static void
+list_request_free (ListRequest *self)
+{
+  g_clear_pointer (&self->page.foreign, g_array_unref);
+  g_clear_pointer (&self->foreign, g_variant_unref);
+  g_clear_error (&self->foreign_error);
+  g_free (self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ListRequest, list_request_free)
 
 static void
 collect_page (LoopEventLoop *loop, gpointer user_data)
@@ -101,6 +115,31 @@ get_wanted_state (GVariant *filter)
   return state;
 }
 
+/* What an interpreter has to show in the view. That it does not answer is no reason to show nothing. */
+static void
+add_foreign_rows (ListRequest *self, guint64 loop_id, const char *kind)
+{
+  if (!loop_view_has_foreign_rows (self->view))
+    return;
+
+  self->foreign = loop_inspector_list_of_interpreter (loop_id, kind, !self->page.has_after, &self->foreign_error);
+  if (self->foreign != NULL)
+    self->page.foreign = loop_view_parse_foreign_rows (self->view, self->foreign);
+}
+
+static GVariant *
+state_to_variant (ListRequest *self)
+{
+  g_autoptr (GVariant) state = g_variant_ref_sink (loop_state_snapshot_to_variant (&self->state));
+  GVariantDict dict;
+
+  g_variant_dict_init (&dict, state);
+  if (self->foreign_error != NULL)
+    g_variant_dict_insert (&dict, "interpreter", "s", self->foreign_error->message);
+
+  return g_variant_dict_end (&dict);
+}
+
 /*
  * Reads pages under a hold each, until enough rows match the filter or there are no
  * more. What was read before the first of them is not looked at again.
@@ -108,7 +147,7 @@ get_wanted_state (GVariant *filter)
 GVariant *
 loop_inspector_list (guint64 loop_id, GVariant *parameters, GError **error)
 {
-  g_autofree ListRequest *request = g_new0 (ListRequest, 1);
+  g_autoptr (ListRequest) request = g_new0 (ListRequest, 1);
   g_autoptr (GVariant) filter = NULL;
   g_autofree char *next = NULL;
   GVariantBuilder rows;
@@ -142,6 +181,7 @@ loop_inspector_list (guint64 loop_id, GVariant *parameters, GError **error)
   /* One more than is wanted, to know whether it was the last page. */
   request->page.limit = 1 + (g_variant_n_children (filter) > 0 ? LOOP_INSPECTOR_MAX_ROWS : limit);
 
+  add_foreign_rows (request, loop_id, kind);
   g_variant_builder_init (&rows, G_VARIANT_TYPE ("aa{sv}"));
 
   do
@@ -180,6 +220,5 @@ loop_inspector_list (guint64 loop_id, GVariant *parameters, GError **error)
                    : g_strdup_printf ("%" G_GINT64_FORMAT ":%" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT,
                                       request->page.after_key, request->page.after_id, request->page.last_id);
 
-  return g_variant_new ("(aa{sv}st@a{sv})", &rows, next, request->state.generation,
-                        loop_state_snapshot_to_variant (&request->state));
+  return g_variant_new ("(aa{sv}st@a{sv})", &rows, next, request->state.generation, state_to_variant (request));
 }

@@ -43,7 +43,7 @@ typedef struct
 } LoopColumn;
 
 #define LOOP_ROW_TEXT_SIZE 64
-#define LOOP_ROW_N_NAMES 4
+#define LOOP_ROW_N_NAMES 6
 #define LOOP_ROW_N_ADDRESSES 4
 
 /* What something is called. */
@@ -63,6 +63,7 @@ typedef struct
   const char *kind;
   const char *state;
   LoopRowName names[LOOP_ROW_N_NAMES];
+  const char *created; /* where, if it is not to be looked up by the id; or NULL */
   const char *canceller_kind;
   gconstpointer stack_bottom; /* or NULL */
   gsize stack_size;
@@ -75,6 +76,16 @@ typedef struct
   guint address_lengths[LOOP_ROW_N_ADDRESSES];
   guint n_addresses; /* there may be more than are here */
 } LoopRow;
+
+/* A row of somebody else's. Its strings live for as long as the page. */
+typedef struct
+{
+  guint64 id;
+  const char *state;
+  const char *created;
+  const char *names[LOOP_ROW_N_NAMES];
+  guint64 numbers[6];
+} LoopForeignRow;
 
 /*
  * Gathers the rows of one page: the least @limit of those that come after a position.
@@ -97,6 +108,7 @@ typedef struct
   gboolean is_descending;
   guint64 only_id;        /* the one row that is wanted, or 0 for all */
   const char *only_state; /* that of the rows that are wanted, or NULL for all */
+  GArray *foreign;        /* of LoopForeignRow: what is to be seen besides; or NULL */
 } LoopRowPage;
 
 G_GNUC_INTERNAL

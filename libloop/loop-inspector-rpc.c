@@ -2,6 +2,7 @@
 
 #include "config.h"
 
+#include "loop-inspector-interpreter-private.h"
 #include "loop-inspector-private.h"
 
 #include <string.h>
@@ -29,6 +30,10 @@ static const char introspection_xml[] =
     "      <arg name='rows' type='aa{sv}' direction='out'/>"
     "      <arg name='next' type='s' direction='out'/>"
     "      <arg name='generation' type='t' direction='out'/>"
+    "      <arg name='state' type='a{sv}' direction='out'/>"
+    "    </method>"
+    "    <method name='GetStack'>"
+    "      <arg name='stack' type='aa{sv}' direction='out'/>"
     "      <arg name='state' type='a{sv}' direction='out'/>"
     "    </method>"
     "    <method name='GetMetrics'>"
@@ -305,6 +310,32 @@ get_state (guint64 loop_id, GError **error)
   return g_variant_new ("(@a{sv})", loop_state_snapshot_to_variant (&snapshot));
 }
 
+/* The state is that after the question: what has run for long still does. */
+static GVariant *
+get_stack (guint64 loop_id, GError **error)
+{
+  LoopStateSnapshot snapshot;
+  g_autoptr (GError) local_error = NULL;
+  g_autoptr (GVariant) stack =
+      loop_inspector_ask_interpreter (loop_id, LOOP_INSPECTOR_STACK_QUESTION, "stack", &local_error);
+
+  if (local_error != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return NULL;
+    }
+  if (!loop_inspector_with_loop (loop_id, take_state, &snapshot, error))
+    return NULL;
+  if (stack == NULL)
+    {
+      g_set_error (error, LOOP_INSPECTOR_ERROR, LOOP_INSPECTOR_ERROR_NOT_FOUND,
+                   "Loop %" G_GUINT64_FORMAT " is not that of an interpreter", loop_id);
+      return NULL;
+    }
+
+  return g_variant_new ("(@aa{sv}@a{sv})", stack, loop_state_snapshot_to_variant (&snapshot));
+}
+
 static guint64
 parse_loop_id (const char *path)
 {
@@ -392,6 +423,8 @@ loop_method (GDBusConnection *connection,
 
   if (g_str_equal (method, "List"))
     reply = loop_inspector_list (loop_id, parameters, &error);
+  else if (g_str_equal (method, "GetStack"))
+    reply = get_stack (loop_id, &error);
   else if (g_str_equal (method, "GetMetrics"))
     reply = get_metrics (loop_id, &error);
   else

@@ -35,6 +35,10 @@ gboolean loop_view_set_sort (const LoopView *self, LoopRowPage *page, const char
 G_GNUC_INTERNAL
 gboolean loop_view_check_filter (const LoopView *self, GVariant *filter, GError **error);
 G_GNUC_INTERNAL
+gboolean loop_view_has_foreign_rows (const LoopView *self);
+G_GNUC_INTERNAL
+GArray *loop_view_parse_foreign_rows (const LoopView *self, GVariant *rows);
+G_GNUC_INTERNAL
 void loop_view_collect (const LoopView *self, LoopEventLoop *loop, LoopRowPage *page);
 G_GNUC_INTERNAL
 GVariant *loop_view_row_to_variant (const LoopView *self, const LoopRow *row, const LoopRowPage *page);

@@ -4,6 +4,8 @@
 
 #include "loop-inspector-views-private.h"
 
+#include <string.h>
+
 /* What can be listed, and in which columns. */
 
 struct _LoopView
@@ -97,6 +99,8 @@ static const LoopView views[] = {
       { "cancelling", LOOP_COLUMN_NUMBER, 1 },
       { "cancelled_by", LOOP_COLUMN_LINK, 2 },
       { "canceller", LOOP_COLUMN_CANCELLER },
+      { "where", LOOP_COLUMN_NAME, 3 },
+      { "chain", LOOP_COLUMN_NAME, 4 },
       { "stack_used", LOOP_COLUMN_STACK_USED },
       { "created", LOOP_COLUMN_CREATED },
       { "age", LOOP_COLUMN_AGE } } },
@@ -248,6 +252,88 @@ loop_view_check_filter (const LoopView *self, GVariant *filter, GError **error)
   return TRUE;
 }
 
+/* Of which an interpreter has some as well. */
+gboolean
+loop_view_has_foreign_rows (const LoopView *self)
+{
+  static const char *const kinds[] = { "tasks", "futures", "awaits", NULL };
+
+  return g_strv_contains (kinds, self->kind);
+}
+
+static void
+parse_foreign_value (LoopForeignRow *row, const LoopColumn *column, GVariant *value)
+{
+  gboolean is_number = g_variant_is_of_type (value, G_VARIANT_TYPE_UINT64);
+
+  if (!is_number && !g_variant_is_of_type (value, G_VARIANT_TYPE_STRING))
+    return;
+
+  switch (column->type)
+    {
+    case LOOP_COLUMN_ID:
+      row->id = is_number ? g_variant_get_uint64 (value) : 0;
+      break;
+    case LOOP_COLUMN_LINK:
+    case LOOP_COLUMN_NUMBER:
+      row->numbers[column->index] = is_number ? g_variant_get_uint64 (value) : 0;
+      break;
+    case LOOP_COLUMN_STATE:
+      row->state = is_number ? row->state : g_variant_get_string (value, NULL);
+      break;
+    case LOOP_COLUMN_NAME:
+      row->names[column->index] = is_number ? NULL : g_variant_get_string (value, NULL);
+      break;
+    case LOOP_COLUMN_CREATED:
+      row->created = is_number ? NULL : g_variant_get_string (value, NULL);
+      break;
+    default:
+      break;
+    }
+}
+
+/*
+ * Before the hold, during which nothing is allocated. The strings are those of @rows, an array
+ * of dictionaries, which has to be kept for as long.
+ */
+GArray *
+loop_view_parse_foreign_rows (const LoopView *self, GVariant *rows)
+{
+  GArray *parsed = g_array_new (FALSE, TRUE, sizeof (LoopForeignRow));
+  gsize n = g_variant_n_children (rows);
+
+  for (gsize i = 0; i < n; i++)
+    {
+      g_autoptr (GVariant) dict = g_variant_get_child_value (rows, i);
+      LoopForeignRow row = { .state = "" };
+
+      for (const LoopColumn *column = self->columns; column->name != NULL; column++)
+        {
+          g_autoptr (GVariant) value = g_variant_lookup_value (dict, column->name, NULL);
+
+          if (value != NULL)
+            parse_foreign_value (&row, column, value);
+        }
+      g_array_append_val (parsed, row);
+    }
+
+  return parsed;
+}
+
+static void
+offer_foreign_row (LoopRowPage *page, const LoopForeignRow *foreign)
+{
+  LoopRow row = { .id = foreign->id, .state = foreign->state, .created = foreign->created, .fd = -1 };
+
+  if (loop_row_page_skips (page, foreign->id))
+    return;
+
+  for (guint i = 0; i < LOOP_ROW_N_NAMES; i++)
+    row.names[i].name = foreign->names[i];
+  memcpy (row.numbers, foreign->numbers, sizeof row.numbers);
+  loop_row_page_offer (page, &row);
+}
+
 /* Under a hold. */
 void
 loop_view_collect (const LoopView *self, LoopEventLoop *loop, LoopRowPage *page)
@@ -256,6 +342,8 @@ loop_view_collect (const LoopView *self, LoopEventLoop *loop, LoopRowPage *page)
   page->greatest_id = 0;
   page->now = loop_clock_now ();
   self->collect (loop, page);
+  for (guint i = 0; page->foreign != NULL && i < page->foreign->len; i++)
+    offer_foreign_row (page, &g_array_index (page->foreign, LoopForeignRow, i));
   for (guint i = 0; self->complete != NULL && i < page->n_rows; i++)
     self->complete (&page->rows[i]);
   if (page->last_id == 0)

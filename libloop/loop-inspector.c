@@ -2,6 +2,7 @@
 
 #include "config.h"
 
+#include "loop-inspector-interpreter-private.h"
 #include "loop-inspector-private.h"
 
 #include "loop-fiber.h"
@@ -97,6 +98,7 @@ inspector_thread (gpointer data)
   loop_inspector_stop_listening (self);
   loop_inspector_give_up_actions (self);
   loop_inspector_drop_clients (self);
+  loop_inspector_forget_interpreter ();
 
   /* What is left in the context would keep it, and itself, for ever. */
   while (self->clients->len > 0)

@@ -37,3 +37,17 @@ loop_interpreter_peek_observers (void)
 {
   return &loop_event_loop_n_observers;
 }
+
+/**
+ * loop_interpreter_reserve_id: (skip)
+ *
+ * Takes an id for something of the interpreter's that inspectors are shown. It is unique in
+ * the process, and never used again. From any thread.
+ *
+ * Returns: the id
+ */
+guint64
+loop_interpreter_reserve_id (void)
+{
+  return loop_id_reserve (1);
+}

@@ -31,5 +31,7 @@ LOOP_AVAILABLE_IN_1_0
 void loop_event_loop_set_interpreter_hooks (LoopEventLoop *self, const LoopInterpreterHooks *hooks, gpointer user_data);
 LOOP_AVAILABLE_IN_1_0
 const int *loop_interpreter_peek_observers (void);
+LOOP_AVAILABLE_IN_1_0
+guint64 loop_interpreter_reserve_id (void);
 
 G_END_DECLS

@@ -243,7 +243,7 @@ const char *
 loop_vtable_protocol_get_name (GObject *protocol)
 {
   return g_type_is_a (G_OBJECT_TYPE (protocol), LOOP_TYPE_VTABLE_PROTOCOL) ? ((LoopVtableProtocol *) protocol)->name
-                                                                          : NULL;
+                                                                           : NULL;
 }
 
 /**

@@ -36,6 +36,7 @@
 #include <libloop/loop-future.h>
 #include <libloop/loop-gather.h>
 #include <libloop/loop-handle.h>
+#include <libloop/loop-inspector-interpreter.h>
 #include <libloop/loop-inspector.h>
 #include <libloop/loop-io-stream.h>
 #include <libloop/loop-listen-fds.h>

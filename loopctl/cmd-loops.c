@@ -8,7 +8,9 @@
 #include "value.h"
 #include "words.h"
 
-/* loops, loop and metrics: what there is to say of a loop as a whole. */
+#include <glib/gi18n.h>
+
+/* loops, loop, stack and metrics: what there is to say of a loop as a whole. */
 
 static const char *const loop_columns[] = { "id",   "state", "seconds", "handle",
                                             "kind", "name",  "debug",   "slow_callback_duration",
@@ -121,6 +123,43 @@ ctl_run_metrics (CtlSession *session, const CtlCommand *command, CtlArguments *a
 
   ctl_session_show_state (session, state);
   ctl_record_print (metrics, session->output);
+
+  return TRUE;
+}
+
+static const char *const stack_columns[] = { "function", "file", "line", NULL };
+
+static void
+print_stack (CtlSession *session, GVariant *stack)
+{
+  g_autoptr (CtlTable) table = ctl_table_new (stack_columns);
+
+  ctl_table_add_all (table, stack);
+  if (g_variant_n_children (stack) == 0 && !ctl_output_is_tsv (session->output))
+    ctl_output_printf (session->output, "%s\n", _ ("none"));
+  else
+    ctl_table_print (table, session->output);
+}
+
+gboolean
+ctl_run_stack (CtlSession *session, const CtlCommand *command, CtlArguments *arguments, GError **error)
+{
+  g_autoptr (GVariant) stack = NULL;
+  g_autoptr (GVariant) state = NULL;
+  g_autoptr (GVariant) reply = ctl_session_call (session, CTL_LOOP_INTERFACE, "GetStack", NULL, "(aa{sv}a{sv})", error);
+
+  if (reply == NULL)
+    return FALSE;
+
+  g_variant_get (reply, "(@aa{sv}@a{sv})", &stack, &state);
+  if (ctl_output_is_json (session->output))
+    {
+      ctl_output_json (session->output, ctl_reply_new (state, "rows", stack));
+      return TRUE;
+    }
+
+  ctl_session_show_state (session, state);
+  print_stack (session, stack);
 
   return TRUE;
 }

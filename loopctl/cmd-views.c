@@ -21,9 +21,9 @@ const char *const ctl_columns_servers[] = { "id",      "state",   "address", "cl
                                             "waiting", "backlog", "age",     "created", NULL };
 const char *const ctl_columns_futures[] = { "id",           "state",     "name",    "callbacks", "waiters", "waiter",
                                             "cancelled_by", "canceller", "created", "age",       NULL };
-const char *const ctl_columns_tasks[] = { "id",      "state",      "seconds",      "name",      "coroutine",  "awaits",
-                                          "awaited", "cancelling", "cancelled_by", "canceller", "stack_used", "created",
-                                          "age",     NULL };
+const char *const ctl_columns_tasks[] = { "id",         "state",   "seconds", "name",       "coroutine",    "awaits",
+                                          "awaited",    "where",   "chain",   "cancelling", "cancelled_by", "canceller",
+                                          "stack_used", "created", "age",     NULL };
 const char *const ctl_columns_fibers[] = { "id", "state", "name", "function", "stack_used", "stack_size", NULL };
 const char *const ctl_columns_executors[] = { "id",   "kind",   "name",      "max_workers", "workers",
                                               "idle", "queued", "submitted", "done",        NULL };

@@ -88,7 +88,7 @@ const CtlCommand ctl_commands[] = {
       .synopsis = "[OPTION…]",
       .summary = N_ ("list the tasks, and what each waits for"),
       .help = N_ (
-          "“awaits” is the future or task that it waits for, and “awaited” what that is called; “cancelling” is how often it was asked to end, and “canceller” by what. In debug mode “created” is where it was made, and “age” how many seconds ago."),
+          "“awaits” is the future or task that it waits for, and “awaited” what that is called. For a task of Python “where” is the line of the program that it has got to, and “chain” leads from its coroutine to the innermost one. “cancelling” is how often it was asked to end, and “canceller” by what. In debug mode “created” is where it was made, and “age” how many seconds ago."),
       .flags = CTL_COMMAND_VIEW,
       .columns = ctl_columns_tasks,
       .run = ctl_run_view,
@@ -178,6 +178,14 @@ const CtlCommand ctl_commands[] = {
       .max_words = 1,
       .complete = { CTL_COMPLETE_LOOP },
       .run = ctl_run_loop,
+  },
+  {
+      .name = "stack",
+      .summary = N_ ("show which functions of Python the loop is in"),
+      .help = N_ (
+          "The innermost comes first. It is asked of Python while its code runs, or waits, and so even if it blocks "
+          "the loop; there is no answer when a function of C keeps the interpreter's lock for more than a second."),
+      .run = ctl_run_stack,
   },
   {
       .name = "loops",

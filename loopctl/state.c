@@ -56,7 +56,12 @@ void
 ctl_session_show_state (CtlSession *self, GVariant *state)
 {
   const char *word = ctl_value_get_string (state, "state");
+  const char *interpreter = ctl_value_get_string (state, "interpreter");
   g_autofree char *text = NULL;
+
+  /* It does not answer, and what is its own is not shown. */
+  if (interpreter != NULL)
+    ctl_output_notice (self->output, CTL_STYLE_WARNING, "%s", interpreter);
 
   if (g_strcmp0 (word, "blocked") != 0 && g_strcmp0 (word, "stopped") != 0 && g_strcmp0 (word, "closed") != 0)
     return;

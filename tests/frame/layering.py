@@ -56,7 +56,7 @@ ROOMS = [
         inspector inspector-socket inspector-auth inspector-clients inspector-rpc inspector-list inspector-state
         inspector-page inspector-columns inspector-views inspector-call-views inspector-object-views
         inspector-task-views inspector-offload-views
-        inspector-actions
+        inspector-actions inspector-interpreter
     """),
 ]
 

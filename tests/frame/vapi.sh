@@ -14,7 +14,7 @@ not_called='_get_type$|_ref$|_unref$|^loop_((buffered|datagram|subprocess)_)?pro
 not_called+='|^loop_inspector_add_interface$'
 # Vala has no event loop of its own, and no names of its own for functions.
 not_called+='|^loop_event_loop_(set_interpreter_hooks|make_socket_transport|name_(reader|writer))$'
-not_called+='|^loop_(handle|protocol)_set_static_name$|^loop_interpreter_'
+not_called+='|^loop_inspector_set_interpreter$|^loop_(handle|protocol)_set_static_name$|^loop_interpreter_'
 
 exported ()
 {

@@ -151,6 +151,11 @@ void py_handle_run (gpointer handle);
 void py_handle_drop (gpointer handle);
 void py_handle_removed (gpointer handle);
 
+/* py-inspection.c */
+int py_inspection_init (PyObject *module);
+void py_inspection_add (PyLoop *loop);
+void py_inspection_remove (PyLoop *loop);
+
 /* py-loop.c */
 int py_loop_init_type (PyObject *module);
 PyLoop *py_loop_get_open (PyObject *self);

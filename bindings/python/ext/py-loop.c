@@ -637,6 +637,7 @@ loop_init (PyObject *self, PyObject *args, PyObject *kwargs)
   loop->gil_states = g_array_new (FALSE, FALSE, sizeof (PyGILState_STATE));
   Py_XSETREF (loop->task_factory, Py_NewRef (Py_None));
   loop_event_loop_set_interpreter_hooks (loop->loop, &hooks, loop);
+  py_inspection_add (loop);
   loop_event_loop_set_exception_handler (loop->loop, report_context, loop, NULL);
   py_gc_add_loop (loop);
 
@@ -678,6 +679,7 @@ loop_dealloc (PyObject *self)
   loop_clear (self);
   if (loop->loop != NULL)
     {
+      py_inspection_remove (loop);
       loop_event_loop_set_interpreter_hooks (loop->loop, NULL, NULL);
       loop_event_loop_set_exception_handler (loop->loop, NULL, NULL, NULL);
       g_clear_object (&loop->loop);

@@ -188,8 +188,8 @@ name_bridge (PyTransport *self)
   PyObject *above = self->is_ssl ? PyObject_GetAttr (self->protocol, py_str._app_protocol) : NULL;
 
   PyErr_Clear ();
-  loop_protocol_set_static_name (
-      self->bridge, py_name_of_type (above != NULL && above != Py_None ? above : self->protocol));
+  loop_protocol_set_static_name (self->bridge,
+                                 py_name_of_type (above != NULL && above != Py_None ? above : self->protocol));
   Py_XDECREF (above);
 }
 

@@ -51,3 +51,33 @@ loop_interpreter_reserve_id (void)
 {
   return loop_id_reserve (1);
 }
+
+/**
+ * loop_interpreter_record_traceback: (skip)
+ * @loop: an event loop
+ * @id: the id of something that belongs to the loop, such as a handle
+ * @traceback: a line for each function that was being called, the innermost last
+ *
+ * Remembers who made a thing, for reports of what goes wrong with it and for inspectors, in
+ * the place of the functions of C that libloop finds in debug mode. From any thread.
+ */
+void
+loop_interpreter_record_traceback (LoopEventLoop *loop, guint64 id, const char *traceback)
+{
+  g_return_if_fail (LOOP_IS_EVENT_LOOP (loop));
+  g_return_if_fail (traceback != NULL);
+
+  loop_traceback_record_text (loop->id, id, traceback);
+}
+
+/**
+ * loop_interpreter_forget_traceback: (skip)
+ * @id: an id
+ *
+ * Forgets what was remembered, when there is no such thing any more. From any thread.
+ */
+void
+loop_interpreter_forget_traceback (guint64 id)
+{
+  loop_traceback_forget (id);
+}

@@ -33,5 +33,9 @@ LOOP_AVAILABLE_IN_1_0
 const int *loop_interpreter_peek_observers (void);
 LOOP_AVAILABLE_IN_1_0
 guint64 loop_interpreter_reserve_id (void);
+LOOP_AVAILABLE_IN_1_0
+void loop_interpreter_record_traceback (LoopEventLoop *loop, guint64 id, const char *traceback);
+LOOP_AVAILABLE_IN_1_0
+void loop_interpreter_forget_traceback (guint64 id);
 
 G_END_DECLS

@@ -14,6 +14,8 @@ G_BEGIN_DECLS
 G_GNUC_INTERNAL
 void loop_traceback_record (guint64 loop_id, guint64 id);
 G_GNUC_INTERNAL
+void loop_traceback_record_text (guint64 loop_id, guint64 id, const char *text);
+G_GNUC_INTERNAL
 void loop_traceback_forget (guint64 id);
 G_GNUC_INTERNAL
 void loop_traceback_forget_loop (guint64 loop_id);

@@ -20,14 +20,53 @@ typedef struct
   guint64 id;
   guint64 loop_id;
   gint64 time;
+  char *text; /* of an interpreter's functions: a line for each, the innermost last; or NULL */
   int n_frames;
   gpointer frames[];
 } LoopTraceback;
+
+static void
+traceback_free (gpointer data)
+{
+  LoopTraceback *self = data;
+
+  if (self != NULL)
+    g_free (self->text);
+  g_free (self);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (LoopTraceback, traceback_free)
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static GHashTable *tracebacks; /* guint64 → LoopTraceback */
 
 LOOP_FORK_WATCH (LOOP_FORK_TRACEBACKS, .mutex = &mutex)
+
+/* Takes @traceback. */
+static void
+keep (LoopTraceback *traceback)
+{
+  traceback->time = loop_clock_now ();
+
+  pthread_mutex_lock (&mutex);
+  if (tracebacks == NULL)
+    tracebacks = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, traceback_free);
+  g_hash_table_replace (tracebacks, &traceback->id, traceback);
+  pthread_mutex_unlock (&mutex);
+}
+
+/* As below, of callers whom an interpreter knows. */
+void
+loop_traceback_record_text (guint64 loop_id, guint64 id, const char *text)
+{
+  LoopTraceback *traceback = g_malloc (sizeof (LoopTraceback));
+
+  traceback->id = id;
+  traceback->loop_id = loop_id;
+  traceback->text = g_strdup (text);
+  traceback->n_frames = 0;
+  keep (traceback);
+}
 
 /* Remembers who calls now as the one that made @id, which belongs to a loop. */
 void
@@ -39,15 +78,10 @@ loop_traceback_record (guint64 loop_id, guint64 id)
 
   traceback->id = id;
   traceback->loop_id = loop_id;
-  traceback->time = loop_clock_now ();
+  traceback->text = NULL;
   traceback->n_frames = n_frames;
   memcpy (traceback->frames, frames, (gsize) n_frames * sizeof (gpointer));
-
-  pthread_mutex_lock (&mutex);
-  if (tracebacks == NULL)
-    tracebacks = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, g_free);
-  g_hash_table_replace (tracebacks, &traceback->id, traceback);
-  pthread_mutex_unlock (&mutex);
+  keep (traceback);
 }
 
 void
@@ -89,7 +123,10 @@ dup_traceback (guint64 id)
   pthread_mutex_lock (&mutex);
   found = tracebacks != NULL ? g_hash_table_lookup (tracebacks, &id) : NULL;
   if (found != NULL)
-    copy = g_memdup2 (found, sizeof (LoopTraceback) + (gsize) found->n_frames * sizeof (gpointer));
+    {
+      copy = g_memdup2 (found, sizeof (LoopTraceback) + (gsize) found->n_frames * sizeof (gpointer));
+      copy->text = g_strdup (found->text);
+    }
   pthread_mutex_unlock (&mutex);
 
   return copy;
@@ -123,12 +160,14 @@ find_first_frame (const LoopTraceback *self)
 char *
 loop_traceback_to_string (guint64 id)
 {
-  g_autofree LoopTraceback *self = dup_traceback (id);
+  g_autoptr (LoopTraceback) self = dup_traceback (id);
   g_autoptr (GString) text = NULL;
   int first;
 
   if (self == NULL)
     return NULL;
+  if (self->text != NULL)
+    return g_steal_pointer (&self->text);
 
   first = find_first_frame (self);
   text = g_string_new (NULL);
@@ -142,15 +181,26 @@ loop_traceback_to_string (guint64 id)
   return g_string_free (g_steal_pointer (&text), FALSE);
 }
 
+static char *
+get_last_line (const char *text)
+{
+  g_autofree char *stripped = g_strchomp (g_strdup (text));
+  const char *newline = strrchr (stripped, '\n');
+
+  return g_strdup (g_strchug (newline != NULL ? (char *) newline + 1 : stripped));
+}
+
 /* Returns: (nullable): who called libloop to make @id */
 char *
 loop_traceback_get_origin (guint64 id)
 {
-  g_autofree LoopTraceback *self = dup_traceback (id);
+  g_autoptr (LoopTraceback) self = dup_traceback (id);
   int first;
 
   if (self == NULL)
     return NULL;
+  if (self->text != NULL)
+    return get_last_line (self->text);
 
   first = find_first_frame (self);
 

@@ -83,6 +83,7 @@ class TestPython(program.TestCase):
 
     def test_graph(self):
         self.start_scene("graph")
+        self.assertNotIn("created", self.tasks()["outer"])
         self.check_graph()
         before = self.tasks()
         self.assertEqual(self.tasks(), before)
@@ -136,6 +137,17 @@ class TestPython(program.TestCase):
         self.assertEqual(self.process.stdout.readline(), "cancelled that will do\n")
         self.assertNotIn("victim", self.tasks())
         self.assertIn("There is no pending", self.loopctl(self.process.pid, "cancel", id, code=3).err)
+
+    def test_created(self):
+        self.start_scene("debugged", PYTHONASYNCIODEBUG="1")
+        program.wait_for(lambda: self.ask("loop")["loop"]["state"] == "blocked")
+        self.assertEqual(self.tasks()["sleeper"]["created"], f"{self.place('# the task')} debugged")
+        timers = [row["created"] for row in self.rows("timers", "--sort=when")]
+        self.assertEqual(timers[0], f"{self.place('# the timer')} debugged")
+        self.assertRegex(timers[1], r"^tasks\.py:\d+ sleep$")
+        handles = self.rows("handles")
+        self.assertEqual([row["created"] for row in handles[1:]],
+                         [f"{self.place('# the handle')} debugged", f"{self.place('# the post')} post"])
 
     def poll(self, path):
         """Asks all the time until nobody answers."""

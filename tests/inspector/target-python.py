@@ -8,6 +8,7 @@ import functools
 import os
 import socket
 import sys
+import threading
 import time
 
 import gi
@@ -184,6 +185,23 @@ async def switched():
         await asyncio.sleep(0.1)
         inspector.stop()
     return kept
+
+
+async def debugged():
+    """In debug mode it is known who made what."""
+    loop = asyncio.get_running_loop()
+    loop.call_later(3600, on_readable)  # the timer
+    kept = asyncio.create_task(asyncio.sleep(3600), name="sleeper")  # the task
+    await asyncio.sleep(0.1)
+    loop.call_soon(block)
+    loop.call_soon(on_readable)  # the handle
+    threading.Thread(target=post, args=(loop,)).start()
+    ready()
+    await kept
+
+
+def post(loop):
+    loop.call_soon_threadsafe(on_readable)  # the post
 
 
 def fork():

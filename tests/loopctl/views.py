@@ -16,8 +16,8 @@ COLUMNS = {
     "servers": ["id", "state", "address", "clients", "accepted", "waiting", "backlog", "age", "created"],
     "futures": ["id", "state", "name", "callbacks", "waiters", "waiter", "cancelled_by", "canceller",
                 "created", "age"],
-    "tasks": ["id", "state", "seconds", "name", "coroutine", "awaits", "awaited", "cancelling", "cancelled_by", "canceller",
-              "stack_used", "created", "age"],
+    "tasks": ["id", "state", "seconds", "name", "coroutine", "awaits", "awaited", "where", "chain",
+              "cancelling", "cancelled_by", "canceller", "stack_used", "created", "age"],
     "fibers": ["id", "state", "name", "function", "stack_used", "stack_size"],
     "executors": ["id", "kind", "name", "max_workers", "workers", "idle", "queued", "submitted", "done"],
     "workers": ["id", "executor", "pid", "state", "job", "seconds"],
@@ -70,6 +70,7 @@ class TestViews(program.TestCase):
         pid, _ = self.start_target("timers=1")
         timer = self.loopctl(pid, "timers").rows[0]["id"]
         server = self.loopctl(pid, "servers").rows[0]["id"]
+        self.assertIn("is not that of an interpreter", self.loopctl(pid, "stack", code=3).err)
         for command, keys in (("loop", ["loop"]), ("metrics", ["loop", "metrics"]), ("loops", ["rows"]),
                               ("debug", ["loop"]), ("slow_callback_duration", ["loop"]),
                               ("debug on", ["loop", "outcome"]), ("slow_callback_duration 0.5", ["loop", "outcome"]),

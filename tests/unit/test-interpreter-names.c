@@ -99,4 +99,25 @@ START_TEST (test_observers)
 }
 END_TEST
 
-LOOP_TEST_MAIN ("interpreter-names", test_handle, test_watches, test_protocol, test_observers)
+START_TEST (test_traceback)
+{
+  g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
+  guint64 id = loop_interpreter_reserve_id ();
+  g_autofree char *traceback = NULL;
+  g_autofree char *origin = NULL;
+
+  ck_assert_uint_gt (loop_interpreter_reserve_id (), id);
+  loop_interpreter_record_traceback (loop, id, "  spam.py:1 main\n  spam.py:7 spam\n");
+  traceback = loop_traceback_to_string (id);
+  origin = loop_traceback_get_origin (id);
+  ck_assert_str_eq (traceback, "  spam.py:1 main\n  spam.py:7 spam\n");
+  ck_assert_str_eq (origin, "spam.py:7 spam");
+  ck_assert_int_gt (loop_traceback_get_time (id), 0);
+
+  loop_interpreter_forget_traceback (id);
+  ck_assert_ptr_null (loop_traceback_get_origin (id));
+  loop_event_loop_close (loop);
+}
+END_TEST
+
+LOOP_TEST_MAIN ("interpreter-names", test_handle, test_watches, test_protocol, test_observers, test_traceback)

@@ -146,6 +146,7 @@ PyObject *py_timer_handle_new (PyLoop *loop,
 PyObject *py_handle_give (PyObject *self);
 void py_handle_track (PyObject *self);
 void py_handle_set_pending (PyObject *self, LoopHandle *pending);
+void py_handle_show (PyObject *self, LoopHandle *pending);
 void py_handle_run_once (gpointer handle);
 void py_handle_run (gpointer handle);
 void py_handle_drop (gpointer handle);

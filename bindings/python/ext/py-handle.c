@@ -22,6 +22,7 @@ typedef struct
   PyLoop *loop;        /* meanwhile: it is alive as long, whatever becomes of the attribute */
   PyObject *context;   /* in place of asyncio's slot, for nobody may have one of which the collector does not know */
   LoopHandle *pending; /* the loop's; NULL once it has run or was cancelled */
+  guint64 traced_id;   /* of that of which libloop knows who made it, or 0 */
   gboolean is_put_off; /* to the next run of the loop */
 } Extra;
 
@@ -286,6 +287,40 @@ py_handle_set_pending (PyObject *self, LoopHandle *pending)
   get_extra (self)->pending = pending;
 }
 
+/* Tells an inspector who made a handle, as asyncio has found out in debug mode. */
+static void
+trace (PyObject *self, PyLoop *loop, LoopHandle *pending)
+{
+  PyObject *function = py_import_attribute ("libloop._inspection", "format_traceback");
+  PyObject *text = NULL;
+  const char *utf8 = NULL;
+
+  if (function != NULL)
+    text = PyObject_CallOneArg (function, SLOT (self, source_traceback));
+  if (text != NULL)
+    utf8 = PyUnicode_AsUTF8 (text);
+  if (utf8 != NULL)
+    {
+      get_extra (self)->traced_id = loop_handle_get_id (pending);
+      loop_interpreter_record_traceback (loop->loop, get_extra (self)->traced_id, utf8);
+    }
+  /* That much nobody has asked for. */
+  PyErr_Clear ();
+  Py_XDECREF (text);
+  Py_XDECREF (function);
+}
+
+/* Somebody looks: what he sees of a handle that was just scheduled. */
+void
+py_handle_show (PyObject *self, LoopHandle *pending)
+{
+  PyLoop *loop = (PyLoop *) SLOT (self, loop);
+
+  loop_handle_set_static_name (pending, py_name_of_callable (SLOT (self, callback)));
+  if (SLOT (self, source_traceback) != Py_None)
+    trace (self, loop, pending);
+}
+
 static void
 report_failure (PyObject *self, PyLoop *loop)
 {
@@ -403,6 +438,11 @@ py_handle_drop (gpointer handle)
   Extra *extra = get_extra (handle);
 
   extra->pending = NULL;
+  if (G_UNLIKELY (extra->traced_id != 0))
+    {
+      loop_interpreter_forget_traceback (extra->traced_id);
+      extra->traced_id = 0;
+    }
   if (G_UNLIKELY (extra->is_put_off))
     {
       LoopHandle *pending;

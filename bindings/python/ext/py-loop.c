@@ -282,7 +282,7 @@ loop_call_soon (PyObject *self, PyObject *const *args, Py_ssize_t n_args, PyObje
     }
   py_handle_set_pending (handle, pending);
   if (G_UNLIKELY (py_is_observed ()))
-    loop_handle_set_static_name (pending, py_name_of_callable (call.callback));
+    py_handle_show (handle, pending);
 
   return handle;
 }
@@ -317,7 +317,7 @@ loop_call_soon_threadsafe (PyObject *self, PyObject *const *args, Py_ssize_t n_a
       return NULL;
     }
   if (is_observed)
-    loop_handle_set_static_name (pending, py_name_of_callable (call.callback));
+    py_handle_show (handle, pending);
 
   return handle;
 }
@@ -342,7 +342,7 @@ call_at (Call *call, double when)
     }
   py_handle_set_pending (handle, (LoopHandle *) pending);
   if (G_UNLIKELY (py_is_observed ()))
-    loop_handle_set_static_name ((LoopHandle *) pending, py_name_of_callable (call->callback));
+    py_handle_show (handle, (LoopHandle *) pending);
 
   return handle;
 }

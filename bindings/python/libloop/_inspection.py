@@ -20,6 +20,7 @@ import _libloop
 _ids = weakref.WeakKeyDictionary()
 
 _ASYNCIO = os.path.dirname(tasks.__file__) + os.sep
+_PACKAGE = os.path.dirname(__file__) + os.sep
 _AWAITABLES = (types.CoroutineType, types.GeneratorType, types.AsyncGeneratorType)
 
 # How deep coroutines may be in one another.
@@ -123,12 +124,32 @@ def _name_by_chain(chain):
     return name
 
 
+def _is_own(frame):
+    return frame.filename.startswith((_ASYNCIO, _PACKAGE))
+
+
+def _format_frame(frame):
+    return f"{_place(frame.filename, frame.lineno)} {frame.name}"
+
+
+def format_traceback(frames):
+    """Who made a thing: a line for each, the innermost last. Those within asyncio are left out if others are left."""
+    inner = list(frames)
+    # Who runs the loop is not who made it.
+    for i in range(len(inner) - 1, -1, -1):
+        if inner[i].name == "run_forever" and _is_own(inner[i]):
+            del inner[:i + 1]
+            break
+    found = inner
+    while found and _is_own(found[-1]):
+        found = found[:-1]
+    return "".join(f"  {_format_frame(frame)}\n" for frame in found or inner or frames)
+
+
 def _get_created(future):
     """The innermost of those who made it, in debug mode."""
-    for frame in reversed(getattr(future, "_source_traceback", None) or ()):
-        if not frame.filename.startswith(_ASYNCIO):
-            return f"{_place(frame.filename, frame.lineno)} {frame.name}"
-    return None
+    frames = getattr(future, "_source_traceback", None)
+    return format_traceback(frames).splitlines()[-1].strip() if frames else None
 
 
 def _get_callbacks(future):

@@ -74,7 +74,7 @@ get_extra (PyObject *self)
 static inline void
 track_object (PyObject *object)
 {
-  if (object != NULL && !PyObject_GC_IsTracked (object))
+  if (object != NULL && PyObject_IS_GC (object) && !PyObject_GC_IsTracked (object))
     PyObject_GC_Track (object);
 }
 

@@ -8,8 +8,8 @@
 
 G_BEGIN_DECLS
 
-/* How much is sent before others have their turn. */
-#define LOOP_FILE_TURN (1024 * 1024)
+/* How much is sent before others have their turn, some 2 ms. With less, the peer runs out of data in between. */
+#define LOOP_FILE_TURN (4 * 1024 * 1024)
 
 typedef struct _LoopFileSource LoopFileSource;
 typedef struct _LoopFileRead LoopFileRead;

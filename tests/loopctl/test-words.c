@@ -214,9 +214,9 @@ START_TEST (test_escapes)
   for (guint i = 0; i < G_N_ELEMENTS (right); i++)
     {
       g_autoptr (GBytes) bytes = ctl_words_unescape (right[i].text, NULL);
+      g_autoptr (GBytes) expected = g_bytes_new_static (right[i].bytes, right[i].length);
 
-      ck_assert_uint_eq (g_bytes_get_size (bytes), right[i].length);
-      ck_assert_int_eq (memcmp (g_bytes_get_data (bytes, NULL), right[i].bytes, right[i].length), 0);
+      ck_assert (g_bytes_equal (bytes, expected));
     }
 
   for (guint i = 0; i < G_N_ELEMENTS (wrong); i++)

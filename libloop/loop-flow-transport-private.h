@@ -86,6 +86,9 @@ struct _LoopFlowTransportClass
   /* Hands over all that is there already, before a failed write ends the connection. */
   void (*read_rest) (LoopFlowTransport *self);
 
+  /* Writes what it can of the pieces, and buffers the rest. */
+  void (*put_bytes) (LoopFlowTransport *self, GBytes **bytes, gsize n_bytes);
+
   /*
    * Does what is to be done next with the output. Once nothing is buffered, and unless it is lost or about to be, a
    * sender is told, or the end of file is sent if it is due, or loop_flow_transport_force_close() called if it is closing.

@@ -58,6 +58,26 @@ loop_flow_transport_refuse_write (LoopFlowTransport *self)
 }
 
 static void
+loop_flow_transport_write_bytes (LoopTransport *transport, GBytes **bytes, gsize n_bytes)
+{
+  LoopFlowTransport *self = from_base (transport);
+
+  if (G_LIKELY (!self->is_unwritable))
+    LOOP_FLOW_TRANSPORT_GET_CLASS (self)->put_bytes (self, bytes, n_bytes);
+  else
+    loop_flow_transport_refuse_write (self);
+}
+
+/* For a sender. */
+static void
+loop_flow_transport_send_bytes (LoopTransport *transport, GBytes *bytes)
+{
+  LoopFlowTransport *self = from_base (transport);
+
+  LOOP_FLOW_TRANSPORT_GET_CLASS (self)->put_bytes (self, &bytes, 1);
+}
+
+static void
 loop_flow_transport_write_eof (LoopTransport *transport)
 {
   LoopFlowTransport *self = from_base (transport);
@@ -180,6 +200,7 @@ loop_flow_transport_unset_sender (LoopTransport *transport)
 void
 loop_flow_transport_class_init_write (LoopTransportClass *klass)
 {
+  klass->write_bytes = loop_flow_transport_write_bytes;
   klass->write_eof = loop_flow_transport_write_eof;
   klass->can_write_eof = loop_flow_transport_can_write_eof;
   klass->get_write_buffer_size = loop_flow_transport_get_write_buffer_size;
@@ -187,4 +208,5 @@ loop_flow_transport_class_init_write (LoopTransportClass *klass)
   klass->get_write_buffer_limits = loop_flow_transport_get_write_buffer_limits;
   klass->set_sender = loop_flow_transport_set_sender;
   klass->unset_sender = loop_flow_transport_unset_sender;
+  klass->send_bytes = loop_flow_transport_send_bytes;
 }

@@ -85,8 +85,9 @@ write_now (LoopIOStreamTransport *self, const GOutputVector *vectors, gsize n_ve
 
 /* Once all is written. */
 static void
-tell_sender (LoopIOStreamTransport *self)
+tell_sender (gpointer data)
 {
+  LoopIOStreamTransport *self = data;
   LoopTransportSender *sender = self->flow.sender;
 
   if (sender != NULL && self->flow.buffer.size == 0)
@@ -321,8 +322,9 @@ loop_io_stream_transport_write (LoopTransport *transport, const guint8 *data, gs
 }
 
 static void
-send_bytes (LoopIOStreamTransport *self, GBytes **bytes, gsize n_bytes)
+loop_io_stream_transport_put_bytes (LoopFlowTransport *flow, GBytes **bytes, gsize n_bytes)
 {
+  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (flow);
   gsize written_now = 0;
 
   if (can_write_now (self))
@@ -344,37 +346,14 @@ send_bytes (LoopIOStreamTransport *self, GBytes **bytes, gsize n_bytes)
   loop_flow_transport_maybe_pause (&self->flow);
 }
 
-static void
-loop_io_stream_transport_write_bytes (LoopTransport *transport, GBytes **bytes, gsize n_bytes)
-{
-  LoopIOStreamTransport *self = loop_io_stream_transport_from_base (transport);
-
-  if (!self->flow.is_unwritable)
-    send_bytes (self, bytes, n_bytes);
-  else
-    loop_flow_transport_refuse_write (&self->flow);
-}
-
 /*
- * For a sender. A stream may change what is written, and so there is no descriptor for it, even if there is one below.
+ * A stream may change what is written, and so a sender has no descriptor, even if there is one below: it only ever says
+ * that it is the turn of others.
  */
-static void
-loop_io_stream_transport_send_bytes (LoopTransport *transport, GBytes *bytes)
-{
-  send_bytes (loop_io_stream_transport_from_base (transport), &bytes, 1);
-}
-
-static void
-next_turn (gpointer data)
-{
-  tell_sender (data);
-}
-
-/* Without a descriptor it only ever says that it is the turn of others. */
 static void
 loop_io_stream_transport_report_sent (LoopTransport *transport, gsize n_sent, int saved_errno)
 {
-  loop_flow_transport_schedule ((LoopFlowTransport *) transport, next_turn, "sendfile");
+  loop_flow_transport_schedule ((LoopFlowTransport *) transport, tell_sender, "sendfile");
 }
 
 static void
@@ -393,10 +372,9 @@ loop_io_stream_transport_stop_writing (LoopFlowTransport *flow)
 void
 loop_io_stream_transport_class_init_write (LoopFlowTransportClass *klass)
 {
+  klass->put_bytes = loop_io_stream_transport_put_bytes;
   klass->go_on = loop_io_stream_transport_go_on;
   klass->stop_writing = loop_io_stream_transport_stop_writing;
   klass->parent_class.write = loop_io_stream_transport_write;
-  klass->parent_class.write_bytes = loop_io_stream_transport_write_bytes;
-  klass->parent_class.send_bytes = loop_io_stream_transport_send_bytes;
   klass->parent_class.report_sent = loop_io_stream_transport_report_sent;
 }

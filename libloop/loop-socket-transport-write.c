@@ -241,8 +241,9 @@ write_bytes_now (LoopSocketTransport *self, GBytes **bytes, gsize n_bytes)
 }
 
 static void
-send_bytes (LoopSocketTransport *self, GBytes **bytes, gsize n_bytes)
+loop_socket_transport_put_bytes (LoopFlowTransport *flow, GBytes **bytes, gsize n_bytes)
 {
+  LoopSocketTransport *self = loop_socket_transport_from_base (flow);
   gsize written = 0;
 
   if (may_send_now (self))
@@ -259,24 +260,7 @@ send_bytes (LoopSocketTransport *self, GBytes **bytes, gsize n_bytes)
     loop_socket_transport_expect_writable (self);
 }
 
-static void
-loop_socket_transport_write_bytes (LoopTransport *transport, GBytes **bytes, gsize n_bytes)
-{
-  LoopSocketTransport *self = loop_socket_transport_from_base (transport);
-
-  if (G_LIKELY (!self->flow.is_unwritable))
-    send_bytes (self, bytes, n_bytes);
-  else
-    loop_flow_transport_refuse_write (&self->flow);
-}
-
 /* --- For a sender ------------------------------------------------------------------------------ */
-
-static void
-loop_socket_transport_send_bytes (LoopTransport *transport, GBytes *bytes)
-{
-  send_bytes (loop_socket_transport_from_base (transport), &bytes, 1);
-}
 
 static int
 loop_socket_transport_get_sender_fd (LoopTransport *transport)
@@ -301,11 +285,10 @@ loop_socket_transport_report_sent (LoopTransport *transport, gsize n_sent, int s
 void
 loop_socket_transport_class_init_write (LoopFlowTransportClass *klass)
 {
+  klass->put_bytes = loop_socket_transport_put_bytes;
   klass->go_on = loop_socket_transport_go_on;
   klass->stop_writing = loop_socket_transport_stop_writing;
   klass->parent_class.write = loop_socket_transport_write;
-  klass->parent_class.write_bytes = loop_socket_transport_write_bytes;
-  klass->parent_class.send_bytes = loop_socket_transport_send_bytes;
   klass->parent_class.get_sender_fd = loop_socket_transport_get_sender_fd;
   klass->parent_class.report_sent = loop_socket_transport_report_sent;
 }

@@ -234,10 +234,11 @@ py_inspection_remove (PyLoop *loop)
 static PyObject *
 end_inspection (PyObject *module, PyObject *unused)
 {
-  Py_BEGIN_ALLOW_THREADS loop_inspector_set_interpreter (NULL);
-  Py_END_ALLOW_THREADS
+  Py_BEGIN_ALLOW_THREADS;
+  loop_inspector_set_interpreter (NULL);
+  Py_END_ALLOW_THREADS;
 
-      Py_RETURN_NONE;
+  Py_RETURN_NONE;
 }
 
 static PyObject *

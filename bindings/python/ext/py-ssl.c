@@ -21,13 +21,6 @@ check_data (PyObject *data)
   return FALSE;
 }
 
-/* The SSLProtocol of a transport. Returns: (transfer full) */
-static PyObject *
-get_ssl_protocol (PyObject *transport)
-{
-  return PyObject_GetAttr (transport, py_str._ssl_protocol);
-}
-
 PyDoc_STRVAR (write_doc, "write($self, data, /)\n--\n\nWrite bytes, which TLS encrypts.");
 
 static PyObject *
@@ -36,7 +29,7 @@ ssl_transport_write (PyObject *transport, PyObject *data)
   PyObject *protocol;
   PySSL *self;
   int is_empty;
-  int status = 0;
+  int status;
 
   if (!check_data (data))
     return NULL;
@@ -44,7 +37,7 @@ ssl_transport_write (PyObject *transport, PyObject *data)
   if (is_empty != 0)
     return is_empty < 0 ? NULL : Py_NewRef (Py_None);
 
-  protocol = get_ssl_protocol (transport);
+  protocol = PyObject_GetAttr (transport, py_str._ssl_protocol);
   if (protocol == NULL)
     return NULL;
 
@@ -54,8 +47,8 @@ ssl_transport_write (PyObject *transport, PyObject *data)
     status = 0;
   else if (G_UNLIKELY (py_ssl_is_write_unusual (self)))
     status = py_ssl_check (PyObject_CallMethod (protocol, "_write_appdata", "((O))", data));
-  else if (py_ssl_write_one (self, data) < 0)
-    status = py_ssl_fail (self);
+  else
+    status = py_ssl_write_one (self, data) < 0 ? py_ssl_fail (self) : 0;
   Py_DECREF (protocol);
 
   return status < 0 ? NULL : Py_NewRef (Py_None);

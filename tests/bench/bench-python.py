@@ -8,13 +8,14 @@
 import asyncio
 import importlib
 import json
-import os
 import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
+
+from measure import pin, waited_s
 
 BATCH = 200000
 TIMERS = 100000
@@ -148,11 +149,6 @@ MODES = {
 }
 
 
-def waited_s():
-    with open("/proc/thread-self/schedstat", encoding="ascii") as file:
-        return int(file.read().split()[1]) / 1e9
-
-
 def cpu_s():
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime, usage.ru_utime + usage.ru_stime
@@ -162,8 +158,7 @@ def main():
     name, mode = sys.argv[1:3]
     scale = float(sys.argv[3]) if len(sys.argv) > 3 else 1.0
     signal.alarm(120)
-    if "BENCH_CPUS" in os.environ:
-        os.sched_setaffinity(0, {int(os.environ["BENCH_CPUS"].split(",")[0])})
+    pin()
 
     function, ops, unit = MODES[mode]
     ops = max(round(ops * scale / unit), 1) * unit

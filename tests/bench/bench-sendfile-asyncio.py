@@ -10,13 +10,9 @@ import socket
 import sys
 import time
 
+from measure import pin, waited_s
+
 MIB = 1024 * 1024
-
-
-def pin(place):
-    cpus = os.environ.get("BENCH_CPUS")
-    if cpus:
-        os.sched_setaffinity(0, {int(cpus.split(",")[place])})
 
 
 def drain(listener, total):
@@ -29,16 +25,11 @@ def drain(listener, total):
     os._exit(0)
 
 
-def waited():
-    with open("/proc/thread-self/schedstat", encoding="ascii") as file:
-        return int(file.read().split()[1]) / 1e9
-
-
 async def send(address, file, size):
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_connection(asyncio.Protocol, *address)
     before = resource.getrusage(resource.RUSAGE_SELF)
-    waited_before = waited()
+    waited_before = waited_s()
     started = time.monotonic()
     sent = await loop.sendfile(transport, file, fallback=False)
     transport.pause_reading()
@@ -48,7 +39,7 @@ async def send(address, file, size):
     elapsed = time.monotonic() - started
     after = resource.getrusage(resource.RUSAGE_SELF)
     transport.abort()
-    return elapsed, after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime, waited() - waited_before
+    return elapsed, after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime, waited_s() - waited_before
 
 
 def main():

@@ -4,15 +4,11 @@
 
 import asyncio
 import json
-import os
 import resource
 import sys
 import time
 
-
-def waited():
-    with open("/proc/thread-self/schedstat", encoding="ascii") as file:
-        return int(file.read().split()[1]) / 1e9
+from measure import pin, waited_s
 
 
 class Protocol(asyncio.SubprocessProtocol):
@@ -32,13 +28,11 @@ async def spawn(count):
 
 def main():
     count = max(int(1000 * float(sys.argv[1] if len(sys.argv) > 1 else 1)), 100)
-    cpus = os.environ.get("BENCH_CPUS")
-    if cpus:
-        os.sched_setaffinity(0, {int(cpus.split(",")[0])})
+    pin()
     # The default of later versions, where it is possible.
     asyncio.get_event_loop_policy().set_child_watcher(asyncio.PidfdChildWatcher())
     before = resource.getrusage(resource.RUSAGE_SELF)
-    waited_before = waited()
+    waited_before = waited_s()
     started = time.monotonic()
     asyncio.run(spawn(count))
     elapsed = time.monotonic() - started
@@ -47,7 +41,7 @@ def main():
     print(json.dumps({"mode": "spawn", "ops": count, "ns_per_op": elapsed / count * 1e9, "rate": count / elapsed,
                       "user_ns": user / count * 1e9,
                       "cpu_ns": (user + after.ru_stime - before.ru_stime) / count * 1e9, "wall_s": elapsed,
-                      "waited_s": waited() - waited_before}))
+                      "waited_s": waited_s() - waited_before}))
 
 
 main()

@@ -6,12 +6,13 @@ libloop's.
 import asyncio
 import concurrent.futures
 import json
-import os
 import resource
 import signal
 import socket
 import sys
 import time
+
+from measure import pin, waited_s
 
 ALIVE = 1000
 MANY_ALIVE = 10000
@@ -184,17 +185,6 @@ MODES = {
     "process-pool-64": (process_pool, 10000, IN_FLIGHT),
     "getaddrinfo-64": (look_up, 20000, IN_FLIGHT),
 }
-
-
-def waited_s():
-    with open("/proc/thread-self/schedstat", encoding="ascii") as file:
-        return int(file.read().split()[1]) / 1e9
-
-
-def pin(role):
-    """0: what is measured, 1: what drives it."""
-    if "BENCH_CPUS" in os.environ:
-        os.sched_setaffinity(0, {int(os.environ["BENCH_CPUS"].split(",")[role])})
 
 
 def main():

@@ -56,7 +56,8 @@ class Settings:
         return self.command(contender) + contender.argv[1:]
 
     def env(self):
-        env = dict(os.environ, XDG_RUNTIME_DIR=self.runtime_dir.name)
+        # A source tree may be read-only.
+        env = dict(os.environ, XDG_RUNTIME_DIR=self.runtime_dir.name, PYTHONDONTWRITEBYTECODE="1")
         if self.cpus:
             env["BENCH_CPUS"] = f"{self.cpus[0]},{self.cpus[1]}"
         return env

@@ -22,15 +22,11 @@ import sys
 import tempfile
 import time
 
+from measure import pin, waited_s
+
 MESSAGE = int(os.environ.get("BENCH_MESSAGE", 0))
 PATH = os.environ.get("BENCH_UNIX")
 BUFFER_SIZE = 64 * 1024
-
-
-def pin():
-    cpus = os.environ.get("BENCH_CPUS")
-    if cpus:
-        os.sched_setaffinity(0, {int(cpus.partition(",")[0])})
 
 
 class Echo(asyncio.Protocol):
@@ -104,14 +100,9 @@ async def start_aiohttp():
     return listener, runner
 
 
-def waited():
-    with open("/proc/thread-self/schedstat", encoding="ascii") as file:
-        return int(file.read().split()[1]) / 1e9
-
-
 def snapshot():
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    return {"seconds": time.monotonic(), "waited_s": waited(), "user_s": usage.ru_utime, "sys_s": usage.ru_stime,
+    return {"seconds": time.monotonic(), "waited_s": waited_s(), "user_s": usage.ru_utime, "sys_s": usage.ru_stime,
             "requests": Echo.n_requests}
 
 

@@ -31,15 +31,29 @@ get_backlog (GDBusConnection *connection)
   return g_object_get_data (G_OBJECT (connection), "loop-backlog");
 }
 
-/* On any thread. GDBus notices, and says that the connection is closed. */
-static void
-drop_client (GDBusConnection *connection)
+/*
+ * On any thread. GDBus notices, and says that the connection is closed.
+ *
+ * Returns: whether @closed will be called, in the thread's context
+ */
+static gboolean
+drop_client_then (GDBusConnection *connection, GAsyncReadyCallback closed, gpointer user_data)
 {
   GSocketConnection *stream = G_SOCKET_CONNECTION (g_dbus_connection_get_stream (connection));
 
   __atomic_store_n (&get_backlog (connection)->is_dropped, TRUE, __ATOMIC_RELAXED);
-  if (!g_socket_shutdown (g_socket_connection_get_socket (stream), TRUE, TRUE, NULL))
-    g_dbus_connection_close (connection, NULL, NULL, NULL);
+  if (g_socket_shutdown (g_socket_connection_get_socket (stream), TRUE, TRUE, NULL))
+    return FALSE;
+
+  g_dbus_connection_close (connection, NULL, closed, user_data);
+
+  return TRUE;
+}
+
+static void
+drop_client (GDBusConnection *connection)
+{
+  drop_client_then (connection, NULL, NULL);
 }
 
 /*
@@ -357,9 +371,23 @@ loop_inspector_stop_listening (LoopInspector *self)
     pending_client_free (self->pending.head->data);
 }
 
+static void
+client_dropped (GObject *connection, GAsyncResult *result, gpointer user_data)
+{
+  guint *n_left = user_data;
+
+  (*n_left)--;
+}
+
+/* The last call for @context, in which nothing is left behind: it would keep the context, and that it, for ever. */
 void
 loop_inspector_drop_clients (LoopInspector *self)
 {
+  guint n_left = 0;
+
   for (guint i = 0; i < self->clients->len; i++)
-    drop_client (g_ptr_array_index (self->clients, i));
+    n_left += drop_client_then (g_ptr_array_index (self->clients, i), client_dropped, &n_left) ? 1 : 0;
+
+  while (self->clients->len > 0 || n_left > 0)
+    g_main_context_iteration (self->context, TRUE);
 }

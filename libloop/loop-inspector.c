@@ -98,16 +98,13 @@ inspector_thread (gpointer data)
   loop_inspector_stop_listening (self);
   loop_inspector_give_up_actions (self);
   loop_inspector_drop_clients (self);
-  loop_inspector_forget_interpreter ();
 
-  /* What is left in the context would keep it, and itself, for ever. */
-  while (self->clients->len > 0)
-    g_main_context_iteration (self->context, TRUE);
   pthread_mutex_lock (&self->mutex);
   self->is_over = TRUE;
   pthread_mutex_unlock (&self->mutex);
   while (g_main_context_iteration (self->context, FALSE))
     ;
+  loop_inspector_forget_interpreter ();
   g_main_context_pop_thread_default (self->context);
 
   return NULL;

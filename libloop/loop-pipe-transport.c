@@ -100,10 +100,9 @@ set_mode (LoopPipeTransport *self, int fd, GError **error)
 }
 
 static void
-pipe_close (LoopSocketTransport *self, int fd)
+pipe_leave (LoopSocketTransport *self, int fd)
 {
   restore_mode (from_base (self), fd);
-  close (fd);
 }
 
 static gssize
@@ -151,7 +150,7 @@ static const LoopTransportFile pipe_file = {
   .read = pipe_read,
   .write = pipe_write,
   .hung_up = pipe_hung_up,
-  .close = pipe_close,
+  .leave = pipe_leave,
 };
 
 static gboolean

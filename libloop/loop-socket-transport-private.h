@@ -32,7 +32,8 @@ struct _LoopTransportFile
   gssize (*write) (int fd, const struct iovec *iov, int n_iov);
   /* There is an event, and nothing to read it for: the other end may be gone. */
   void (*hung_up) (LoopSocketTransport *self);
-  void (*close) (LoopSocketTransport *self, int fd);
+  /* Undoes what was done to the descriptor, which is another's from then on, or is closed. */
+  void (*leave) (LoopSocketTransport *self, int fd);
 };
 
 struct _LoopSocketTransport

@@ -38,23 +38,46 @@ loop_socket_transport_set_interest (LoopSocketTransport *self, guint8 interest)
   loop_event_loop_leave (loop);
 }
 
+/* The last that the transport does with @fd, which may be -1. */
 static void
-loop_socket_transport_release (LoopFlowTransport *flow, int fd)
+leave_fd (LoopSocketTransport *self, int fd)
 {
-  LoopSocketTransport *self = loop_socket_transport_from_base (flow);
   LoopEventLoop *loop = get_loop (self);
 
   loop_event_loop_enter (loop);
   if (self->watch.fd >= 0)
     loop_poller_remove (&loop->poller, &self->watch);
+  self->flow.fd = -1;
   loop_event_loop_leave (loop);
 
+  if (fd >= 0 && self->file != NULL)
+    self->file->leave (self, fd);
+}
+
+static int
+loop_socket_transport_steal_fd (LoopTransport *transport)
+{
+  LoopSocketTransport *self = loop_socket_transport_from_base (transport);
+  int fd = self->flow.fd;
+
+  if (!self->flow.is_lost || self->socket != NULL)
+    return -1;
+
+  leave_fd (self, fd);
+
+  return fd;
+}
+
+static void
+loop_socket_transport_release (LoopFlowTransport *flow, int fd)
+{
+  LoopSocketTransport *self = loop_socket_transport_from_base (flow);
+
+  leave_fd (self, fd);
   if (self->is_socket_broken)
     g_clear_object (&self->socket);
   else if (self->socket != NULL)
     g_socket_close (self->socket, NULL);
-  else if (fd >= 0 && self->file != NULL)
-    self->file->close (self, fd);
   else if (fd >= 0)
     close (fd);
 }
@@ -175,6 +198,7 @@ loop_socket_transport_class_init (LoopSocketTransportClass *klass)
   G_OBJECT_CLASS (klass)->finalize = loop_socket_transport_finalize;
 
   flow_class->parent_class.get_extra_info = loop_socket_transport_get_extra_info;
+  flow_class->parent_class.steal_fd = loop_socket_transport_steal_fd;
   flow_class->kind = "socket";
   flow_class->release = loop_socket_transport_release;
   loop_socket_transport_class_init_read (flow_class);

@@ -75,6 +75,7 @@ struct _LoopTransportClass
   void (*set_write_buffer_limits) (LoopTransport *self, gsize high, gsize low);
   void (*get_write_buffer_limits) (LoopTransport *self, gsize *low, gsize *high);
   void (*describe) (LoopTransport *self, LoopTransportDescription *description);
+  int (*steal_fd) (LoopTransport *self); /* or NULL: it has none to give */
 
   /*
    * For a sender; or all NULL: no file can be sent. A transport that changes what is written, as one with TLS does, or

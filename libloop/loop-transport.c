@@ -235,6 +235,31 @@ loop_transport_get_fd (LoopTransport *self)
 }
 
 /**
+ * loop_transport_steal_fd:
+ * @self: a transport whose connection is lost
+ *
+ * Takes the file descriptor out of the transport, which then does not close it. It is
+ * for those who have the descriptor in an object of their own that is to close it: to
+ * be called in the protocol's `connection_lost`, on the loop's thread.
+ *
+ * A [class@Gio.Socket] that was got with [method@Transport.get_extra_info] keeps the
+ * descriptor.
+ *
+ * Returns: the descriptor, which the caller closes, or -1 when there is none to take
+ */
+int
+loop_transport_steal_fd (LoopTransport *self)
+{
+  LoopTransportClass *klass;
+
+  g_return_val_if_fail (LOOP_IS_TRANSPORT (self), -1);
+
+  klass = LOOP_TRANSPORT_GET_CLASS (self);
+
+  return klass->steal_fd != NULL ? klass->steal_fd (self) : -1;
+}
+
+/**
  * loop_transport_close:
  * @self: a transport
  *

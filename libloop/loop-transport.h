@@ -17,6 +17,8 @@ guint64 loop_transport_get_id (LoopTransport *self);
 LOOP_AVAILABLE_IN_1_0
 int loop_transport_get_fd (LoopTransport *self);
 LOOP_AVAILABLE_IN_1_0
+int loop_transport_steal_fd (LoopTransport *self);
+LOOP_AVAILABLE_IN_1_0
 void loop_transport_close (LoopTransport *self);
 LOOP_AVAILABLE_IN_1_0
 void loop_transport_abort (LoopTransport *self);

@@ -54,6 +54,64 @@ START_TEST (test_echo)
 }
 END_TEST
 
+static void
+steal (TcpPeer *peer)
+{
+  int fd = loop_transport_get_fd (peer->transport);
+
+  ck_assert_int_ge (fd, 0);
+  ck_assert_int_eq (loop_transport_steal_fd (peer->transport), fd);
+  ck_assert_int_eq (loop_transport_get_fd (peer->transport), -1);
+  ck_assert_int_eq (loop_transport_steal_fd (peer->transport), -1);
+}
+
+START_TEST (test_stolen)
+{
+  g_auto (Tcp) tcp = tcp_new ();
+  g_autoptr (LoopTransport) transport = NULL;
+  TcpPeer *peer;
+  int fds[2];
+
+  make_pair (fds);
+  transport = make (&tcp, fds[0], NULL);
+  peer = tcp_peer_at (tcp.clients, 0);
+  peer->lost = steal;
+  tcp_run_until (tcp.loop, peer->n_made == 1);
+  /* While it is connected it keeps what it has. */
+  ck_assert_int_eq (loop_transport_steal_fd (transport), -1);
+  loop_transport_abort (transport);
+  tcp_run_until (tcp.loop, peer->n_lost == 1);
+  tcp_run_for (tcp.loop, 0);
+
+  /* It was left open, and may be watched again. */
+  ck_assert_int_eq (write (fds[0], "hello", 5), 5);
+  g_clear_object (&transport);
+  transport = make (&tcp, fds[0], NULL);
+  ck_assert_ptr_nonnull (transport);
+  loop_transport_abort (transport);
+  tcp_run_for (tcp.loop, 0);
+  close (fds[1]);
+}
+END_TEST
+
+START_TEST (test_stolen_by_gsocket)
+{
+  g_auto (Tcp) tcp = tcp_new ();
+  g_auto (GValue) socket = G_VALUE_INIT;
+  g_autoptr (LoopTransport) transport = NULL;
+  int fds[2];
+
+  make_pair (fds);
+  transport = make (&tcp, fds[0], NULL);
+  ck_assert (loop_transport_get_extra_info (transport, "socket", &socket));
+  loop_transport_abort (transport);
+  ck_assert_int_eq (loop_transport_steal_fd (transport), -1);
+  tcp_run_for (tcp.loop, 0);
+  ck_assert (g_socket_is_closed (g_value_get_object (&socket)));
+  close (fds[1]);
+}
+END_TEST
+
 START_TEST (test_made_non_blocking)
 {
   g_auto (Tcp) tcp = tcp_new ();
@@ -139,6 +197,8 @@ END_TEST
 
 LOOP_TEST_MAIN ("make-socket-transport",
                 test_echo,
+                test_stolen,
+                test_stolen_by_gsocket,
                 test_made_non_blocking,
                 test_no_socket,
                 test_twice,

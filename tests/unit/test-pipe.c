@@ -298,6 +298,35 @@ START_TEST (test_mode_is_restored)
 }
 END_TEST
 
+static int stolen_fd;
+
+static void
+steal (TcpPeer *peer)
+{
+  stolen_fd = loop_transport_steal_fd (peer->transport);
+}
+
+/* As it was before the transport had it. */
+START_TEST (test_stolen)
+{
+  g_auto (Tcp) tcp = tcp_new ();
+  int fds[2];
+  TcpPeer *reader;
+
+  make_pipe (fds);
+  reader = connect_pipe (&tcp, loop_event_loop_connect_read_pipe, fds[0]);
+  ck_assert (!is_blocking (fds[0]));
+  reader->lost = steal;
+  loop_transport_close (reader->transport);
+  tcp_run_until (tcp.loop, reader->n_lost == 1);
+  ck_assert_int_eq (stolen_fd, fds[0]);
+  tcp_run_for (tcp.loop, 0);
+  ck_assert (is_blocking (fds[0]));
+  close (fds[0]);
+  close (fds[1]);
+}
+END_TEST
+
 START_TEST (test_terminal)
 {
   g_auto (Tcp) tcp = tcp_new ();
@@ -511,6 +540,7 @@ LOOP_TEST_MAIN ("pipe",
                 test_peer_closes,
                 test_sigpipe,
                 test_mode_is_restored,
+                test_stolen,
                 test_terminal,
                 test_socket,
                 test_refused,

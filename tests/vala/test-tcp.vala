@@ -243,6 +243,7 @@ void transport (Loop.EventLoop loop) throws Error {
 	assert (transport.get_loop () == loop);
 	assert (transport.get_id () != 0 && transport.id == transport.get_id ());
 	assert (transport.get_fd () >= 0);
+	assert (transport.steal_fd () == -1);
 	assert (transport.get_extra_info ("peername", out info));
 	assert (((InetSocketAddress) info.get_object ()).port == port_of (server));
 	assert (!transport.get_extra_info ("nothing", out info));

@@ -50,16 +50,19 @@ connection_made (LoopTransport *transport, gpointer data)
   tell_waiter (self);
 }
 
+/* The object closes the descriptor, unless somebody has before: its number may be another's by now. */
 static void
-lend_out (PyTransport *self)
+close_socket (PyTransport *self)
 {
+  gboolean is_open;
   PyObject *result;
 
   if (self->sock == NULL)
     return;
 
-  /* The descriptor is closed by the transport: the object lets go of it. */
-  result = PyObject_CallMethod (self->sock, "detach", NULL);
+  /* A closed loop's transports have closed theirs. */
+  is_open = self->transport != NULL && loop_transport_steal_fd (self->transport) >= 0;
+  result = PyObject_CallMethod (self->sock, is_open ? "close" : "detach", NULL);
   if (result == NULL)
     PyErr_WriteUnraisable (self->sock);
   Py_XDECREF (result);
@@ -108,7 +111,7 @@ finish (PyTransport *self)
   PyObject *server = self->server;
 
   remember_addresses (self);
-  lend_out (self);
+  close_socket (self);
   self->fd = -1;
   fail_empty_waiter (self);
   g_clear_object (&self->transport);
@@ -170,7 +173,7 @@ py_transport_protocol_freed (gpointer data)
   self->is_closing = TRUE;
   if (self->fd >= 0)
     {
-      lend_out (self);
+      close_socket (self);
       self->fd = -1;
     }
   Py_DECREF (self);

@@ -37,23 +37,11 @@ static void look_up_local (Connector *self);
 #define ERRORS_KEY "loop-connection-errors"
 
 static void
-drop_lookup (Connector *self)
-{
-  g_autoptr (LoopFuture) lookup = g_steal_pointer (&self->lookup);
-
-  if (lookup == NULL)
-    return;
-
-  loop_future_remove_done_callback (lookup, self->lookup_callback);
-  loop_future_cancel (lookup);
-}
-
-static void
 connector_end (LoopConnecting *connecting)
 {
   Connector *self = (Connector *) connecting;
 
-  drop_lookup (self);
+  loop_resolver_abandon (&self->lookup, self->lookup_callback);
   g_clear_pointer (&self->race, loop_happy_eyeballs_free);
   g_clear_pointer (&self->addresses, g_ptr_array_unref);
   g_clear_pointer (&self->local_addresses, g_ptr_array_unref);

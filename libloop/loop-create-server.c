@@ -56,13 +56,7 @@ static void
 server_creation_end (ServerCreation *self)
 {
   loop_close_hook_remove (&self->hook);
-
-  if (self->lookup != NULL)
-    {
-      loop_future_remove_done_callback (self->lookup, self->lookup_callback);
-      loop_future_cancel (self->lookup);
-      g_object_unref (self->lookup);
-    }
+  loop_resolver_abandon (&self->lookup, self->lookup_callback);
 
   if (self->server != NULL)
     loop_server_close (self->server);

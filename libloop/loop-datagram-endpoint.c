@@ -67,15 +67,8 @@ creation_unref (gpointer data)
 static void
 creation_end (Creation *self)
 {
-  g_autoptr (LoopFuture) lookup = g_steal_pointer (&self->lookup);
-
   loop_close_hook_remove (&self->hook);
-
-  if (lookup != NULL)
-    {
-      loop_future_remove_done_callback (lookup, self->lookup_callback);
-      loop_future_cancel (lookup);
-    }
+  loop_resolver_abandon (&self->lookup, self->lookup_callback);
 
   for (Side side = LOCAL; side < N_SIDES; side++)
     {

@@ -20,6 +20,8 @@ LoopFuture *loop_resolver_lookup (LoopEventLoop *loop,
                                   int proto,
                                   int flags);
 G_GNUC_INTERNAL
+void loop_resolver_abandon (LoopFuture **lookup, guint64 callback);
+G_GNUC_INTERNAL
 GPtrArray *loop_resolver_dup_result (LoopFuture *future, GError **error);
 G_GNUC_INTERNAL
 char *loop_resolved_address_to_string (const struct sockaddr *address, socklen_t length);

@@ -257,6 +257,21 @@ loop_resolver_lookup (LoopEventLoop *loop, const char *host, guint16 port, int f
   return look_up_name (loop, host, service, &hints);
 }
 
+/* Who asked does not want to know any more, nor be called. Takes *@lookup, which may be %NULL. */
+void
+loop_resolver_abandon (LoopFuture **lookup, guint64 callback)
+{
+  g_autoptr (LoopFuture) abandoned = g_steal_pointer (lookup);
+
+  if (abandoned == NULL)
+    return;
+
+  loop_future_remove_done_callback (abandoned, callback);
+  /* It may have failed meanwhile. */
+  abandoned->is_retrieved = TRUE;
+  loop_future_cancel (abandoned);
+}
+
 /* Returns: (transfer full): the addresses of a lookup that is done: LoopResolvedAddress */
 GPtrArray *
 loop_resolver_dup_result (LoopFuture *future, GError **error)

@@ -27,18 +27,13 @@ typedef struct
 static void
 stop_waiting (Connect *self)
 {
-  g_autoptr (LoopFuture) lookup = g_steal_pointer (&self->lookup);
   g_autoptr (LoopTimerHandle) retry = g_steal_pointer (&self->retry);
 
-  if (lookup == NULL && retry == NULL)
+  if (self->lookup == NULL && retry == NULL)
     return;
 
   loop_close_hook_remove (&self->hook);
-  if (lookup != NULL)
-    {
-      loop_future_remove_done_callback (lookup, self->lookup_callback);
-      loop_future_cancel (lookup);
-    }
+  loop_resolver_abandon (&self->lookup, self->lookup_callback);
   if (retry != NULL)
     loop_timer_handle_cancel (retry);
 }

@@ -3,6 +3,7 @@
 #include "fake-resolver.h"
 #include "tcp-check.h"
 
+#include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -76,6 +77,19 @@ START_TEST (test_with_answer_waiting)
   tcp_run_for (tcp.loop, 0.005);
   ck_assert_uint_eq (n_destroyed, 1);
   ck_assert_int_lt (tcp_raw_accept (&tcp, listener), 0);
+}
+END_TEST
+
+/* So is a failure, of which nobody is told then: that it was never retrieved, neither. */
+START_TEST (test_with_failure_waiting)
+{
+  g_auto (Tcp) tcp = tcp_new ();
+  g_autoptr (LoopFuture) future = NULL;
+
+  fake_resolver_add_failing ("failing.test", EAI_FAIL);
+  future = create_connection (&tcp, "failing.test");
+  g_usleep (20 * 1000);
+  assert_cancelled (&tcp, future);
 }
 END_TEST
 
@@ -319,6 +333,7 @@ END_TEST
 LOOP_TEST_MAIN ("create-connection-cancel",
                 test_while_resolving,
                 test_with_answer_waiting,
+                test_with_failure_waiting,
                 test_while_resolving_local_addr,
                 test_while_connecting,
                 test_at_each_step,

@@ -132,6 +132,44 @@ loop_check_assert_expected (void)
 #define TIMEOUT_FACTOR 1
 #endif
 
+static gboolean
+is_asleep (const char *thread)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/self/task/%s/stat", thread);
+  g_autofree char *stat = NULL;
+  const char *state;
+
+  /* A thread that has ended meanwhile does nothing either. */
+  if (!g_file_get_contents (path, &stat, NULL, NULL))
+    return TRUE;
+
+  /* After the name, which may have any character. */
+  state = strrchr (stat, ')');
+
+  return state != NULL && g_str_has_prefix (state, ") S");
+}
+
+static guint
+count_awake_threads (void)
+{
+  g_autoptr (GDir) dir = g_dir_open ("/proc/self/task", 0, NULL);
+  const char *name;
+  guint n = 0;
+
+  while ((name = g_dir_read_name (dir)) != NULL)
+    n += is_asleep (name) ? 0 : 1;
+
+  return n;
+}
+
+void
+loop_check_await_threads (void)
+{
+  /* This one is awake. */
+  for (int i = 0; i < 1000 && count_awake_threads () > 1; i++)
+    g_usleep (1000);
+}
+
 int
 loop_check_main (const char *suite_name, double timeout, const TTest *const *tests, gsize n_tests)
 {

@@ -38,5 +38,11 @@ void loop_check_expect_warning (const char *pattern);
 /* From now on a warning that was not expected fails the test, as a critical message does. */
 void loop_check_forbid_warnings (void);
 
+/*
+ * Waits until all other threads sleep. Before a fork in an instrumented build: the allocator of AddressSanitizer has
+ * locks that a child cannot take when another thread had one.
+ */
+void loop_check_await_threads (void);
+
 /* Fails the test at once if an expected message has not come. */
 void loop_check_assert_expected (void);

@@ -60,7 +60,7 @@ sock_pair_clear (SockPair *self)
   g_clear_object (&self->a);
   g_clear_object (&self->b);
   g_assert_finalize_object (self->loop);
-  ck_assert_uint_eq (tcp_count_fds (), self->n_fds);
+  tcp_assert_fds (self->n_fds);
 }
 
 GSocket *

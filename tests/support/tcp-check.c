@@ -388,6 +388,20 @@ describe_fds (void)
   return g_string_free (text, FALSE);
 }
 
+/* A thread that looks up a name lets go of the loop's descriptor when it is done. */
+void
+tcp_assert_fds (guint n)
+{
+  for (int i = 0; tcp_count_fds () > n && i < 1000; i++)
+    g_usleep (1000);
+  if (tcp_count_fds () > n)
+    {
+      g_autofree char *fds = describe_fds ();
+
+      ck_abort_msg ("%u descriptors were open before, and now:%s", n, fds);
+    }
+}
+
 /* Once the loop is closed, nothing holds the protocols any more. */
 static void
 check_finalized (gpointer peer, gpointer user_data)
@@ -425,15 +439,7 @@ tcp_clear (Tcp *self)
   g_clear_pointer (&self->reports, g_ptr_array_unref);
   ck_assert_msg (weak == NULL, "the loop was not finalized: something still has a reference");
 
-  /* A thread that looks up a name lets go of the loop's descriptor when it is done. */
-  for (int i = 0; tcp_count_fds () > self->n_fds && i < 1000; i++)
-    g_usleep (1000);
-  if (tcp_count_fds () > self->n_fds)
-    {
-      g_autofree char *fds = describe_fds ();
-
-      ck_abort_msg ("%u descriptors were open before, and now:%s", self->n_fds, fds);
-    }
+  tcp_assert_fds (self->n_fds);
 }
 
 /* --- Addresses ---------------------------------------------------------------------------------- */

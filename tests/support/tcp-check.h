@@ -108,6 +108,8 @@ char *tcp_sink_finish (TcpSink *self, gsize *length, int *last_errno);
 GBytes *tcp_random_bytes (gsize length);
 char *tcp_checksum (GBytes *bytes);
 guint tcp_count_fds (void);
+/* Fails the test when there are more than @n, also after a while. */
+void tcp_assert_fds (guint n);
 guint64 tcp_count_iterations (LoopEventLoop *loop);
 void tcp_run_for (LoopEventLoop *loop, double seconds);
 

@@ -93,6 +93,18 @@ g_object_unref (gpointer object)
   real (object);
 }
 
+void
+g_bytes_unref (GBytes *bytes)
+{
+  REAL (g_bytes_unref);
+  if (bytes != NULL)
+    {
+      RELEASE (bytes);
+      ACQUIRE (bytes);
+    }
+  real (bytes);
+}
+
 #undef g_atomic_ref_count_dec
 
 gboolean

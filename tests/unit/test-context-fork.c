@@ -485,8 +485,10 @@ inspect_child (gpointer data)
 {
   g_autoptr (LoopInspector) parents = loop_inspector_start (LOOP_INSPECTOR_ACCESS_READ, NULL);
   g_autofree char *path = g_strdup (loop_inspector_get_path (parents));
-  pid_t pid = fork ();
+  pid_t pid;
 
+  loop_check_await_threads ();
+  pid = fork ();
   if (pid == 0)
     {
       g_autoptr (LoopInspector) own = NULL;
@@ -537,6 +539,7 @@ START_TEST (test_inspector_by_environment)
       g_setenv ("XDG_RUNTIME_DIR", runtime_dir, TRUE);
       g_setenv ("LOOP_INSPECT", "1", TRUE);
       loop = loop_event_loop_new ();
+      loop_check_await_threads ();
       pid = fork ();
       if (pid == 0)
         {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "loop-steps.h"
+#include "tsan-gio.h"
 
 #include <gio/gio.h>
 #include <glib/gstdio.h>

@@ -322,6 +322,7 @@ check_forks_inspected (void (*hammer) (gpointer data), void (*in_child) (gpointe
   g_setenv ("XDG_RUNTIME_DIR", runtime_dir, TRUE);
   inspector = loop_inspector_start (LOOP_INSPECTOR_ACCESS_READ, NULL);
   ck_assert_ptr_nonnull (inspector);
+  loop_check_await_threads ();
   check_forks (hammer, in_child, inspector);
   loop_inspector_stop (inspector);
   ck_assert_int_eq (g_rmdir (folder), 0);

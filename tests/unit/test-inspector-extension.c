@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "loop-check.h"
+#include "tsan-gio.h"
 
 #include "loop-event-loop-private.h"
 #include "loop-inspector-private.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include "io-check.h"
+#include "tsan-gio.h"
 
 #include <string.h>
 

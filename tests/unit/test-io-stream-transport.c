@@ -4,6 +4,7 @@
 #include "loop-futures.h"
 #include "loop-transport-private.h"
 #include "metrics-check.h"
+#include "tsan-gio.h"
 
 #include <errno.h>
 #include <fcntl.h>

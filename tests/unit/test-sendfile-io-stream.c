@@ -3,6 +3,7 @@
 #include "file-check.h"
 #include "io-end.h"
 #include "loop-steps.h"
+#include "tsan-gio.h"
 
 #include <string.h>
 #include <unistd.h>

@@ -295,6 +295,9 @@ START_TEST (test_loop_closed)
       g_auto (Transfer) transfer = begin (&tcp, kinds[i]);
 
       tcp_close_loop (&tcp);
+      /* A thread may be about to read. */
+      for (int j = 0; j < 1000 && g_input_stream_has_pending (transfer.file); j++)
+        g_usleep (1000);
       ck_assert (!g_input_stream_has_pending (transfer.file));
       g_array_set_size (tcp.raw, 0);
       close (transfer.fd);

@@ -42,6 +42,13 @@ py_owned_remove (PyOwned *self)
   self->next->prev = self->prev;
 }
 
+/* What a loop in debug mode is running, or nothing. */
+typedef struct
+{
+  PyObject *what; /* a handle, or a protocol */
+  gint64 begun;   /* of g_get_monotonic_time() */
+} PyTurn;
+
 typedef struct _PyLoop PyLoop;
 struct _PyLoop
 {
@@ -54,6 +61,7 @@ struct _PyLoop
   PyThreadState *thread_state; /* while the loop waits without the interpreter's lock */
   GArray *gil_states;          /* of the dispatches under way, while somebody else iterates the context */
   unsigned long thread;        /* that runs the loop, or 0 */
+  PyTurn turn;
   char is_closed;
   char is_debug;
   char is_running; /* run_forever */
@@ -198,6 +206,32 @@ PyObject *py_loop_sock_sendall (PyObject *loop, PyObject *const *args, Py_ssize_
 extern PyTypeObject *py_ssl_type;
 int py_ssl_init_types (PyObject *module);
 int py_ssl_receive (PyObject *protocol, const guint8 *data, gsize length);
+
+/* py-turn.c */
+typedef struct
+{
+  PyLoop *loop; /* or NULL: it is not in debug mode */
+  PyTurn outer;
+} PyTurnScope;
+
+void py_turn_begin_debug (PyTurnScope *self, PyLoop *loop, PyObject *what);
+void py_turn_end_debug (PyTurnScope *self);
+PyObject *py_turn_get (PyObject *loop, void *unused);
+
+static inline void
+py_turn_begin (PyTurnScope *self, PyLoop *loop, PyObject *what)
+{
+  self->loop = NULL;
+  if (G_UNLIKELY (loop->is_debug))
+    py_turn_begin_debug (self, loop, what);
+}
+
+static inline void
+py_turn_end (PyTurnScope *self)
+{
+  if (G_UNLIKELY (self->loop != NULL))
+    py_turn_end_debug (self);
+}
 
 /* py-transport.c */
 int py_transport_init_type (PyObject *module);

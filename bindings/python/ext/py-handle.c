@@ -339,14 +339,6 @@ report_failure (PyObject *self, PyLoop *loop)
   py_loop_check (loop, result, self);
 }
 
-static void
-report_if_slow (PyObject *self, PyLoop *loop, gint64 begun)
-{
-  double seconds = (double) (g_get_monotonic_time () - begun) / G_USEC_PER_SEC;
-
-  py_loop_check (loop, PyObject_CallMethod ((PyObject *) loop, "_report_if_slow", "Od", self, seconds), self);
-}
-
 /* Its attributes are open to everybody. */
 static gboolean
 is_intact (PyObject *callback, PyObject *args, PyObject *context)
@@ -367,7 +359,7 @@ run (PyObject *self)
   PyObject *args = SLOT (self, args);
   PyObject *context = get_extra (self)->context;
   PyObject *result = NULL;
-  gint64 begun = G_UNLIKELY (loop->is_debug) ? g_get_monotonic_time () : 0;
+  PyTurnScope turn;
 
   if (G_UNLIKELY (!is_intact (callback, args, context)))
     {
@@ -379,6 +371,7 @@ run (PyObject *self)
   Py_INCREF (callback);
   Py_INCREF (args);
   Py_INCREF (context);
+  py_turn_begin (&turn, loop, self);
   if (G_LIKELY (PyContext_Enter (context) == 0))
     {
       result = PyObject_Vectorcall (callback, &PyTuple_GET_ITEM (args, 0), (size_t) PyTuple_GET_SIZE (args), NULL);
@@ -389,8 +382,7 @@ run (PyObject *self)
     report_failure (self, loop);
   else
     Py_DECREF (result);
-  if (G_UNLIKELY (begun != 0))
-    report_if_slow (self, loop, begun);
+  py_turn_end (&turn);
   Py_DECREF (context);
   Py_DECREF (args);
   Py_DECREF (callback);

@@ -702,6 +702,11 @@ static PyMemberDef loop_members[] = {
   { NULL },
 };
 
+static PyGetSetDef loop_getset[] = {
+  { "_turn", py_turn_get, NULL, NULL, NULL },
+  { NULL },
+};
+
 #define FASTCALL(function) ((PyCFunction) (void (*) (void)) (function))
 
 static PyMethodDef loop_methods[] = {
@@ -734,7 +739,8 @@ static PyType_Slot loop_slots[] = {
   { Py_tp_doc, (void *) loop_doc }, { Py_tp_init, loop_init },
   { Py_tp_dealloc, loop_dealloc },  { Py_tp_traverse, loop_traverse },
   { Py_tp_clear, loop_clear },      { Py_tp_methods, loop_methods },
-  { Py_tp_members, loop_members },  { 0, NULL },
+  { Py_tp_members, loop_members },  { Py_tp_getset, loop_getset },
+  { 0, NULL },
 };
 
 static PyType_Spec loop_spec = {

@@ -33,11 +33,13 @@ static void
 connection_made (LoopTransport *transport, gpointer data)
 {
   PyTransport *self = data;
+  PyTurnScope turn;
   PyObject *result;
 
   if (self->is_lost)
     return;
 
+  py_turn_begin (&turn, self->loop, self->protocol);
   if (self->transport == NULL)
     {
       /* Of a server: here we meet. */
@@ -48,6 +50,7 @@ connection_made (LoopTransport *transport, gpointer data)
   result = PyObject_CallMethodOneArg (self->protocol, py_str.connection_made, (PyObject *) self);
   py_transport_report (self, result, "Exception in protocol.connection_made()");
   tell_waiter (self);
+  py_turn_end (&turn);
 }
 
 /* The object closes the descriptor, unless somebody has before: its number may be another's by now. */
@@ -137,6 +140,7 @@ connection_lost (LoopTransport *transport, const GError *error, gpointer data)
 {
   PyTransport *self = data;
   PyObject *exception = self->exception;
+  PyTurnScope turn;
   PyObject *result;
 
   if (exception != NULL)
@@ -154,10 +158,12 @@ connection_lost (LoopTransport *transport, const GError *error, gpointer data)
       PyErr_WriteUnraisable ((PyObject *) self);
       exception = Py_NewRef (Py_None);
     }
+  py_turn_begin (&turn, self->loop, self->protocol);
   result = PyObject_CallMethodOneArg (self->protocol, py_str.connection_lost, exception);
   py_transport_report (self, result, "Exception in protocol.connection_lost()");
   Py_DECREF (exception);
   finish (self);
+  py_turn_end (&turn);
   Py_DECREF (self);
 }
 
@@ -233,6 +239,7 @@ static void
 data_received (LoopTransport *transport, const guint8 *data, gsize length, gpointer user_data)
 {
   PyTransport *self = user_data;
+  PyTurnScope turn;
   PyObject *bytes;
   PyObject *result;
 
@@ -240,6 +247,7 @@ data_received (LoopTransport *transport, const guint8 *data, gsize length, gpoin
     return;
 
   Py_INCREF (self);
+  py_turn_begin (&turn, self->loop, self->protocol);
   if (self->is_ssl)
     {
       if (py_ssl_receive (self->protocol, data, length) < 0)
@@ -259,6 +267,7 @@ data_received (LoopTransport *transport, const guint8 *data, gsize length, gpoin
       else
         Py_DECREF (result);
     }
+  py_turn_end (&turn);
   Py_DECREF (self);
 }
 
@@ -266,6 +275,7 @@ static gboolean
 eof_received (LoopTransport *transport, gpointer user_data)
 {
   PyTransport *self = user_data;
+  PyTurnScope turn;
   PyObject *result;
   int keep_open;
 
@@ -273,6 +283,7 @@ eof_received (LoopTransport *transport, gpointer user_data)
     return FALSE;
 
   Py_INCREF (self);
+  py_turn_begin (&turn, self->loop, self->protocol);
   result = PyObject_CallMethodNoArgs (self->protocol, py_str.eof_received);
   keep_open = result != NULL ? PyObject_IsTrue (result) : -1;
   Py_XDECREF (result);
@@ -280,6 +291,7 @@ eof_received (LoopTransport *transport, gpointer user_data)
     py_transport_fatal_error (self, "Fatal error: protocol.eof_received() call failed.");
   else if (!keep_open)
     self->is_closing = TRUE;
+  py_turn_end (&turn);
   Py_DECREF (self);
 
   return keep_open == 1;

@@ -13,13 +13,13 @@ import threading
 import warnings
 import weakref
 from asyncio import constants, events, format_helpers, futures, tasks
-from asyncio.base_events import BaseEventLoop, _format_handle
+from asyncio.base_events import BaseEventLoop
 from asyncio.log import logger
 from asyncio.unix_events import _UnixSelectorEventLoop
 
 import _libloop
 
-from . import _executor, _ssl, _subprocess
+from . import _executor, _ssl, _subprocess, _watchdog
 
 
 class _Watches:
@@ -64,7 +64,11 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
             sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook,
                                    finalizer=self._asyncgen_finalizer_hook)
             events._set_running_loop(self)
-            self._run()
+            if self._debug:
+                with _watchdog.Watchdog(self, EventLoop.run_forever):
+                    self._run()
+            else:
+                self._run()
         finally:
             self._thread_id = None
             events._set_running_loop(running)
@@ -246,9 +250,9 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
     def _report_context(self, message, exception):
         self.call_exception_handler({"message": message, "exception": exception})
 
-    def _report_if_slow(self, handle, seconds):
+    def _report_if_slow(self, what, seconds):
         if seconds >= self.slow_callback_duration:
-            logger.warning("Executing %s took %.3f seconds", _format_handle(handle), seconds)
+            logger.warning("Executing %s took %.3f seconds", _watchdog.describe(what), seconds)
 
     def _create_task_by_factory(self, coro, name, context):
         if context is None:

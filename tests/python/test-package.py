@@ -300,7 +300,7 @@ class TestFailures(LoopCase):
         self.loop.call_soon(time.sleep, 0.02)
         with self.assertLogs("asyncio", "WARNING") as logs:
             self.run_once()
-        self.assertRegex(logs.output[0], r"Executing <Handle.*sleep.*created at .*> took 0\.\d+ seconds")
+        self.assertRegex(logs.output[-1], r"Executing <Handle.*sleep.*created at .*> took 0\.\d+ seconds")
 
     def test_wrong_thread(self):
         self.loop.set_debug(True)

@@ -398,10 +398,20 @@ rebuild (LoopPoller *self, LoopReadyQueue *ready)
     }
 }
 
+/* Its turn to write is due, also without the kernel, and mostly there is nothing left to be written then. */
+static inline gboolean
+is_about_to_write (const LoopWatch *watch)
+{
+  return (watch->wanted ^ watch->registered) == LOOP_INTEREST_WRITE && watch->is_in_kernel &&
+         loop_ready_item_is_queued (&watch->writer);
+}
+
 /* Tells the kernel all changes of interest since the last wait. */
 void
 loop_poller_flush (LoopPoller *self, LoopReadyQueue *ready)
 {
+  guint n_kept = 0;
+
   if (G_UNLIKELY (self->has_stale_events))
     rebuild (self, ready);
 
@@ -416,6 +426,12 @@ loop_poller_flush (LoopPoller *self, LoopReadyQueue *ready)
       if (watch == NULL || !watch->is_dirty)
         continue;
 
+      if (is_about_to_write (watch))
+        {
+          g_array_index (self->dirty, int, n_kept++) = watch->fd;
+          continue;
+        }
+
       watch->is_dirty = FALSE;
       if (watch->wanted != watch->registered)
         status = update (self, watch);
@@ -423,7 +439,7 @@ loop_poller_flush (LoopPoller *self, LoopReadyQueue *ready)
         fail (watch, status, ready);
     }
 
-  g_array_set_size (self->dirty, 0);
+  g_array_set_size (self->dirty, n_kept);
 }
 
 /*

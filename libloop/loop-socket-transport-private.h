@@ -14,12 +14,17 @@ typedef struct _LoopTransportFile LoopTransportFile;
 /*
  * What is written while an event of reading is handled: the first piece goes at once, and what follows is gathered, to
  * go with one system call when the event has been handled. Where that was so the last time, nothing goes before.
+ *
+ * What another callback of the loop writes is gathered until those have run that wait for their turn with it: a peer is
+ * woken by the first of many answers, and finds the others there. If nobody waits, the first piece goes at once, unless
+ * there were more the last time.
  */
 enum
 {
-  LOOP_GATHER_NOTHING, /* no such event is being handled, or the descriptor takes no more */
-  LOOP_GATHER_NEXT,
-  LOOP_GATHER_ALL,
+  LOOP_GATHER_NOTHING, /* or the descriptor takes no more */
+  LOOP_GATHER_NEXT,    /* in an event of reading: from the next piece but one on */
+  LOOP_GATHER_ALL,     /* in an event of reading */
+  LOOP_GATHER_BATCH,   /* the watch's writer is in the loop's batch */
 };
 
 /* So much is enough for a system call of its own. */
@@ -44,8 +49,10 @@ struct _LoopSocketTransport
   const LoopTransportFile *file; /* or NULL: it is a socket */
   GSocket *socket;               /* made when it is asked for; it then owns the descriptor */
   guint8 gathering;              /* LOOP_GATHER_… */
-  guint8 n_written;              /* pieces while it handles an event, two standing for all numbers above */
+  guint8 n_written;              /* pieces that were gathered together, two standing for all numbers above */
+  guint8 is_piecewise;           /* it was more than one in the last batch */
   guint8 is_socket_broken;       /* and only there to close the descriptor */
+  guint32 last_writer;           /* the end of the id of a handle */
 };
 
 G_GNUC_INTERNAL

@@ -36,8 +36,14 @@ send_iov_now (LoopSocketTransport *self, struct iovec *iov, guint n_iov)
   gssize n;
 
   do
-    n = self->file != NULL ? self->file->write (self->flow.fd, iov, (int) n_iov)
-                           : sendmsg (self->flow.fd, &message, MSG_NOSIGNAL);
+    {
+      if (self->file != NULL)
+        n = self->file->write (self->flow.fd, iov, (int) n_iov);
+      else if (n_iov == 1)
+        n = send (self->flow.fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
+      else
+        n = sendmsg (self->flow.fd, &message, MSG_NOSIGNAL);
+    }
   while (n < 0 && errno == EINTR);
 
   return check_sent (self, n);
@@ -124,7 +130,7 @@ loop_socket_transport_stop_writing (LoopFlowTransport *flow)
   LoopSocketTransport *self = loop_socket_transport_from_base (flow);
 
   /* What would have gone at once, had it not been gathered, still goes if it can. */
-  if (G_UNLIKELY (self->gathering == LOOP_GATHER_ALL))
+  if (G_UNLIKELY (self->gathering >= LOOP_GATHER_ALL))
     {
       self->gathering = LOOP_GATHER_NOTHING;
       send_buffered (self);
@@ -138,8 +144,43 @@ loop_socket_transport_writable (LoopWatch *watch)
 {
   LoopSocketTransport *self = loop_socket_transport_from_watch (watch);
 
+  if (self->gathering == LOOP_GATHER_BATCH)
+    {
+      self->gathering = LOOP_GATHER_NOTHING;
+      self->is_piecewise = self->n_written > 1;
+    }
   if (send_buffered (self))
     loop_socket_transport_wrote (self);
+}
+
+/* In a callback that is no event of this transport. Returns: whether what it writes is gathered from now on */
+static gboolean
+gather_in_batch (LoopSocketTransport *self)
+{
+  LoopEventLoop *loop = self->flow.parent_instance.loop;
+  const LoopReadyItem *item = loop->current.item;
+
+  if (item == NULL)
+    return FALSE;
+
+  if (loop_ready_queue_is_empty (&loop->batch) && !self->is_piecewise)
+    {
+      guint32 writer = item->kind == LOOP_ITEM_HANDLE ? (guint32) ((const LoopHandle *) item)->id : 0;
+      gboolean is_first = writer == 0 || writer != self->last_writer;
+
+      self->last_writer = writer;
+      if (is_first)
+        return FALSE;
+    }
+
+  self->gathering = LOOP_GATHER_BATCH;
+  self->n_written = 1;
+  loop_event_loop_enter (loop);
+  if (!loop_ready_item_is_queued (&self->watch.writer))
+    loop_ready_queue_push (&loop->batch, &self->watch.writer);
+  loop_event_loop_leave (loop);
+
+  return TRUE;
 }
 
 /* Before something is written. Returns: whether it may go at once */
@@ -148,13 +189,14 @@ may_send_now (LoopSocketTransport *self)
 {
   guint8 gathering = self->gathering;
 
-  if (G_UNLIKELY (gathering != LOOP_GATHER_NOTHING))
-    {
-      self->gathering = LOOP_GATHER_ALL;
-      self->n_written = self->n_written == 0 ? 1 : 2;
-    }
+  if (gathering == LOOP_GATHER_NOTHING)
+    return self->flow.buffer.size == 0 && !gather_in_batch (self);
 
-  return self->flow.buffer.size == 0 && gathering != LOOP_GATHER_ALL;
+  self->n_written = self->n_written == 0 ? 1 : 2;
+  if (gathering == LOOP_GATHER_NEXT)
+    self->gathering = LOOP_GATHER_ALL;
+
+  return self->flow.buffer.size == 0 && gathering == LOOP_GATHER_NEXT;
 }
 
 /* Before an event of reading is handled. A main loop in there may handle others: then there is no gathering any more. */
@@ -183,7 +225,7 @@ loop_socket_transport_end_gathering (LoopSocketTransport *self)
 void
 loop_socket_transport_expect_writable (LoopSocketTransport *self)
 {
-  if (self->gathering == LOOP_GATHER_ALL && self->flow.buffer.size > MIN (LOOP_GATHER_SIZE, self->flow.high_water))
+  if (self->gathering >= LOOP_GATHER_ALL && self->flow.buffer.size > MIN (LOOP_GATHER_SIZE, self->flow.high_water))
     {
       if (!send_buffered (self))
         return;

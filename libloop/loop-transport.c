@@ -432,6 +432,10 @@ loop_transport_is_reading (LoopTransport *self)
  * @length: their number
  *
  * Writes, without waiting. What the peer does not take at once is copied and sent later.
+ * So is what a callback of the loop writes while other callbacks wait for their turn in
+ * the same iteration, or in several pieces: it is sent together once they have run, and
+ * nothing but a callback that blocks holds it up.
+ *
  * When more piles up than the high-water mark, the protocol is told to pause. After the
  * connection is lost or closed, data is dropped with a warning.
  */

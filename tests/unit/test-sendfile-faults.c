@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 /*
- * A kernel that does what it may and seldom does. The sendfile(), splice() and sendmsg() of this program stand
- * before the real ones.
+ * A kernel that does what it may and seldom does. The sendfile(), splice(), send() and sendmsg() of this program
+ * stand before the real ones.
  */
 
 #define SIZE (2 * 1024 * 1024)
@@ -21,6 +21,7 @@
 typedef ssize_t (*SendFile) (int out, int in, off_t *offset, size_t count);
 typedef ssize_t (*Splice) (int in, off64_t *in_offset, int out, off64_t *out_offset, size_t count, unsigned flags);
 typedef off_t (*Seek) (int fd, off_t offset, int whence);
+typedef ssize_t (*Send) (int fd, const void *data, size_t length, int flags);
 typedef ssize_t (*SendMsg) (int fd, const struct msghdr *message, int flags);
 
 static struct
@@ -75,6 +76,14 @@ splice (int in, off64_t *in_offset, int out, off64_t *out_offset, size_t count, 
   Splice real = (Splice) dlsym (RTLD_NEXT, "splice");
 
   return fails () ? -1 : real (in, in_offset, out, out_offset, cut (count), flags);
+}
+
+ssize_t
+send (int fd, const void *data, size_t length, int flags)
+{
+  Send real = (Send) dlsym (RTLD_NEXT, "send");
+
+  return fails () ? -1 : real (fd, data, cut (length), flags);
 }
 
 ssize_t

@@ -56,8 +56,10 @@ class Settings:
         return self.command(contender) + contender.argv[1:]
 
     def env(self):
-        # A source tree may be read-only.
-        env = dict(os.environ, XDG_RUNTIME_DIR=self.runtime_dir.name, PYTHONDONTWRITEBYTECODE="1")
+        # Nothing is compiled anew each time, as if all was installed; but a source tree may be read-only.
+        env = dict(os.environ, XDG_RUNTIME_DIR=self.runtime_dir.name,
+                   PYTHONPYCACHEPREFIX=os.path.join(self.runtime_dir.name, "pycache"))
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
         if self.cpus:
             env["BENCH_CPUS"] = f"{self.cpus[0]},{self.cpus[1]}"
         return env

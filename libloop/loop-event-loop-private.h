@@ -16,6 +16,7 @@
 #include "loop-poller-private.h"
 #include "loop-registry-private.h"
 #include "loop-timer-queue-private.h"
+#include "loop-write-buffer-private.h"
 
 G_BEGIN_DECLS
 
@@ -70,6 +71,7 @@ struct _LoopEventLoop
   LoopReadyQueue batch; /* runs in this one */
   LoopTimerQueue timers;
   LoopHandlePool pool;
+  LoopWriteChunkPool write_chunks;
   LoopIdBlock ids;
   LoopPoller poller;
   LoopNeighbours neighbours;

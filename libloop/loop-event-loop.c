@@ -197,6 +197,7 @@ loop_event_loop_finalize (GObject *object)
   loop_event_loop_set_exception_handler (self, NULL, NULL, NULL);
   loop_destroy_user_data (self->task_factory_data, self->task_factory_notify);
   loop_handle_pool_clear (&self->pool);
+  loop_write_chunk_pool_clear (&self->write_chunks);
   loop_timer_queue_clear (&self->timers);
   loop_neighbours_clear (&self->neighbours);
   loop_guard_clear (&self->guard);

@@ -58,6 +58,7 @@ void
 loop_flow_transport_hold (LoopFlowTransport *self)
 {
   loop_event_loop_trace (get_loop (self), self->parent_instance.node.id);
+  self->buffer.pool = &get_loop (self)->write_chunks;
   self->is_loop_ref_held = TRUE;
   g_object_ref (self);
 }
@@ -141,6 +142,7 @@ loop_flow_transport_let_go (LoopFlowTransport *self)
   loop_event_loop_leave (loop);
 
   get_class (self)->release (self, fd);
+  self->buffer.pool = NULL;
 
   self->lost_func = NULL;
   if (lost_func != NULL)

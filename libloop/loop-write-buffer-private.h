@@ -10,6 +10,13 @@ G_BEGIN_DECLS
 
 typedef struct _LoopWriteChunk LoopWriteChunk;
 
+/* Chunks of the usual size that are not needed, of all buffers of one thread. */
+typedef struct
+{
+  LoopWriteChunk *spares;
+  guint n_spares;
+} LoopWriteChunkPool;
+
 /*
  * Bytes that wait to be written: copies, of which small ones share a chunk, and
  * references to GBytes; or else datagrams, each of which counts for a little more than its
@@ -20,6 +27,7 @@ typedef struct
   LoopWriteChunk *head;
   LoopWriteChunk *tail;
   gsize size;
+  LoopWriteChunkPool *pool; /* or NULL */
 } LoopWriteBuffer;
 
 #define LOOP_WRITE_BUFFER_MAX_IOV 64
@@ -35,6 +43,8 @@ typedef struct
   gsize address_length;
 } LoopDatagram;
 
+G_GNUC_INTERNAL
+void loop_write_chunk_pool_clear (LoopWriteChunkPool *self);
 G_GNUC_INTERNAL
 void loop_write_buffer_clear (LoopWriteBuffer *self);
 G_GNUC_INTERNAL

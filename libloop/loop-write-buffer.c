@@ -27,11 +27,54 @@ set_size (LoopWriteBuffer *self, gsize size)
   __atomic_store_n (&self->size, size, __ATOMIC_RELAXED);
 }
 
-static void
-chunk_free (LoopWriteChunk *chunk)
+/* A quarter of a megabyte: as many connections may be answered in one iteration. */
+#define MAX_SPARES 64
+
+/* Of uninitialised memory. */
+static LoopWriteChunk *
+chunk_new (LoopWriteBuffer *self, gsize capacity)
 {
-  g_clear_pointer (&chunk->bytes, g_bytes_unref);
-  g_free (chunk);
+  LoopWriteChunkPool *pool = self->pool;
+  LoopWriteChunk *chunk;
+
+  if (capacity != MIN_CAPACITY || pool == NULL || pool->spares == NULL)
+    return g_malloc (sizeof (LoopWriteChunk) + capacity);
+
+  chunk = pool->spares;
+  pool->spares = chunk->next;
+  pool->n_spares--;
+
+  return chunk;
+}
+
+static void
+chunk_free (LoopWriteBuffer *self, LoopWriteChunk *chunk)
+{
+  LoopWriteChunkPool *pool = self->pool;
+
+  if (pool == NULL || pool->n_spares == MAX_SPARES || chunk->capacity != MIN_CAPACITY)
+    {
+      g_clear_pointer (&chunk->bytes, g_bytes_unref);
+      g_free (chunk);
+      return;
+    }
+
+  chunk->next = pool->spares;
+  pool->spares = chunk;
+  pool->n_spares++;
+}
+
+void
+loop_write_chunk_pool_clear (LoopWriteChunkPool *self)
+{
+  while (self->spares != NULL)
+    {
+      LoopWriteChunk *chunk = self->spares;
+
+      self->spares = chunk->next;
+      g_free (chunk);
+    }
+  self->n_spares = 0;
 }
 
 static void
@@ -60,7 +103,7 @@ void
 loop_write_buffer_clear (LoopWriteBuffer *self)
 {
   while (self->head != NULL)
-    chunk_free (pop (self));
+    chunk_free (self, pop (self));
 
   set_size (self, 0);
 }
@@ -81,7 +124,7 @@ loop_write_buffer_append (LoopWriteBuffer *self, const guint8 *data, gsize lengt
     {
       gsize rest = length - n_fitting;
       gsize capacity = MAX (rest, MIN_CAPACITY);
-      LoopWriteChunk *chunk = g_malloc (sizeof (LoopWriteChunk) + capacity);
+      LoopWriteChunk *chunk = chunk_new (self, capacity);
 
       *chunk = (LoopWriteChunk) { .data = chunk->copy, .end = rest, .capacity = capacity };
       memcpy (chunk->copy, data + n_fitting, rest);
@@ -144,7 +187,7 @@ loop_write_buffer_consume (LoopWriteBuffer *self, gsize length)
       chunk->start += n;
       length -= n;
       if (chunk->start == chunk->end)
-        chunk_free (pop (self));
+        chunk_free (self, pop (self));
     }
 }
 
@@ -220,7 +263,7 @@ void
 loop_write_buffer_consume_datagrams (LoopWriteBuffer *self, guint n)
 {
   for (guint i = 0; i < n; i++)
-    chunk_free (pop_datagram (self));
+    chunk_free (self, pop_datagram (self));
 }
 
 /* Moves the datagram in front to the end of another buffer. */

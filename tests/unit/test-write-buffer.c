@@ -11,6 +11,7 @@
 typedef struct
 {
   LoopWriteBuffer buffer;
+  LoopWriteChunkPool pool;
   GByteArray *model;
 } Pair;
 
@@ -18,6 +19,7 @@ static void
 pair_init (Pair *self)
 {
   *self = (Pair) { .model = g_byte_array_new () };
+  self->buffer.pool = &self->pool;
 }
 
 static void
@@ -71,6 +73,7 @@ static void
 pair_clear (Pair *self)
 {
   loop_write_buffer_clear (&self->buffer);
+  loop_write_chunk_pool_clear (&self->pool);
   g_byte_array_set_size (self->model, 0);
   pair_check (self);
   g_byte_array_unref (self->model);
@@ -168,6 +171,34 @@ START_TEST (test_small_writes_share)
 }
 END_TEST
 
+/* Whoever writes little, and again and again, does so in the same memory; but not for ever in all there ever was. */
+START_TEST (test_chunks_are_used_again)
+{
+  Pair pair;
+  g_autofree guint8 *much = g_malloc0 (1000 * 1000);
+  LoopWriteChunk *first;
+
+  pair_init (&pair);
+  pair_append (&pair, (const guint8 *) "abc", 3);
+  first = pair.buffer.head;
+  pair_consume (&pair, 3);
+  ck_assert_uint_eq (pair.pool.n_spares, 1);
+  pair_append (&pair, (const guint8 *) "def", 3);
+  ck_assert_ptr_eq (pair.buffer.head, first);
+  ck_assert_uint_eq (pair.pool.n_spares, 0);
+  pair_check (&pair);
+
+  for (guint i = 0; i < 1000; i++)
+    pair_append (&pair, much, 1000);
+  /* Too large for all. */
+  pair_append (&pair, much, 1000 * 1000);
+  pair_check (&pair);
+  pair_consume (&pair, pair.model->len);
+  ck_assert_uint_eq (pair.pool.n_spares, 64);
+  pair_clear (&pair);
+}
+END_TEST
+
 /* An empty buffer owns no memory: there is one for each connection, idle ones too. */
 START_TEST (test_empty_owns_nothing)
 {
@@ -190,4 +221,5 @@ LOOP_TEST_MAIN ("write-buffer",
                 test_random,
                 test_many_parts,
                 test_small_writes_share,
+                test_chunks_are_used_again,
                 test_empty_owns_nothing)

@@ -736,11 +736,9 @@ static PyMethodDef loop_methods[] = {
 PyDoc_STRVAR (loop_doc, "_Loop(context=None)\n--\n\nThe part of libloop.EventLoop that is called all the time.");
 
 static PyType_Slot loop_slots[] = {
-  { Py_tp_doc, (void *) loop_doc }, { Py_tp_init, loop_init },
-  { Py_tp_dealloc, loop_dealloc },  { Py_tp_traverse, loop_traverse },
-  { Py_tp_clear, loop_clear },      { Py_tp_methods, loop_methods },
-  { Py_tp_members, loop_members },  { Py_tp_getset, loop_getset },
-  { 0, NULL },
+  { Py_tp_doc, (void *) loop_doc },  { Py_tp_init, loop_init },     { Py_tp_dealloc, loop_dealloc },
+  { Py_tp_traverse, loop_traverse }, { Py_tp_clear, loop_clear },   { Py_tp_methods, loop_methods },
+  { Py_tp_members, loop_members },   { Py_tp_getset, loop_getset }, { 0, NULL },
 };
 
 static PyType_Spec loop_spec = {

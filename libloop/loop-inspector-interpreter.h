@@ -26,7 +26,7 @@ G_BEGIN_DECLS
  * - `cancel`, with an argument of type `(ts)`, an id and a message or an empty string:
  *   an `a{sv}` with `done`, which is not 0 if the task or future was cancelled.
  *
- * Ids are those of [func@interpreter_reserve_id].
+ * Ids are those of [func@Interpreter.reserve_id].
  */
 typedef struct
 {

@@ -10,7 +10,7 @@
  * LoopTimeout:
  *
  * A limit to how long a part of a task may take. It begins where it is made, with
- * [func@timeout] or [func@timeout_at], and ends with [method@Timeout.exit]. When time is
+ * [func@timeout] or [ctor@Timeout.at], and ends with [method@Timeout.exit]. When time is
  * up meanwhile the task is cancelled, and `exit` turns that error into
  * %G_IO_ERROR_TIMED_OUT:
  *

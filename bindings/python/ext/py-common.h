@@ -196,6 +196,9 @@ py_is_observed (void)
 int py_server_init_type (PyObject *module);
 PyObject *py_loop_serve (PyObject *self, PyObject *args);
 
+/* py-transport.c */
+PyObject *py_loop_get_transports_of (PyObject *self, PyObject *server);
+
 /* py-sock.c */
 int py_sock_init_type (PyObject *module);
 PyObject *py_loop_sock_recv (PyObject *loop, PyObject *const *args, Py_ssize_t n_args);

@@ -525,8 +525,26 @@ loop_create_future (PyObject *self, PyObject *unused)
 }
 
 PyDoc_STRVAR (create_task_doc,
-              "create_task($self, coro, *, name=None, context=None)\n--\n\n"
+              "create_task($self, coro, *, name=None, context=None, **kwargs)\n--\n\n"
               "Schedule a coroutine and return its Task.");
+
+/* Than name and context, that is, and coro. */
+static gboolean
+has_other_keywords (PyObject *kwargs)
+{
+  PyObject *key;
+  PyObject *value;
+  Py_ssize_t position = 0;
+
+  while (kwargs != NULL && PyDict_Next (kwargs, &position, &key, &value))
+    {
+      if (PyUnicode_CompareWithASCIIString (key, "name") != 0 &&
+          PyUnicode_CompareWithASCIIString (key, "context") != 0 && PyUnicode_CompareWithASCIIString (key, "coro") != 0)
+        return TRUE;
+    }
+
+  return FALSE;
+}
 
 static PyObject *
 loop_create_task (PyObject *self, PyObject *args, PyObject *kwargs)
@@ -537,6 +555,12 @@ loop_create_task (PyObject *self, PyObject *args, PyObject *kwargs)
   PyObject *name = Py_None;
   PyObject *context = Py_None;
 
+  if (G_UNLIKELY (has_other_keywords (kwargs)))
+    {
+      if (!PyArg_ParseTuple (args, "O:create_task", &coro) || py_loop_get_open (self) == NULL)
+        return NULL;
+      return PyObject_CallMethod (self, "_create_task_with", "OO", coro, kwargs);
+    }
   if (!PyArg_ParseTupleAndKeywords (args, kwargs, "O|$OO:create_task", keywords, &coro, &name, &context) ||
       py_loop_get_open (self) == NULL)
     return NULL;
@@ -724,6 +748,7 @@ static PyMethodDef loop_methods[] = {
   { "_remove_reader", loop_remove_reader, METH_O, NULL },
   { "_remove_writer", loop_remove_writer, METH_O, NULL },
   { "create_future", loop_create_future, METH_NOARGS, create_future_doc },
+  { "_transports_of", py_loop_get_transports_of, METH_O, NULL },
   { "create_task", FASTCALL (loop_create_task), METH_VARARGS | METH_KEYWORDS, create_task_doc },
   { "_make_socket_transport", FASTCALL (py_loop_make_socket_transport), METH_VARARGS | METH_KEYWORDS, NULL },
   { "sock_recv", FASTCALL (py_loop_sock_recv), METH_FASTCALL, sock_recv_doc },

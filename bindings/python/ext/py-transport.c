@@ -537,6 +537,25 @@ py_transport_make_bridge (PyLoop *loop, PyObject *protocol, PyObject *server)
 }
 
 /* As asyncio's own method of this name, which create_connection() and others call. */
+/* A list of those whose connections are not lost yet. */
+PyObject *
+py_loop_get_transports_of (PyObject *self, PyObject *server)
+{
+  PyLoop *loop = (PyLoop *) self;
+  PyObject *transports = PyList_New (0);
+
+  /* NULL in a loop that was never initialised. */
+  for (PyOwned *owned = loop->owned.next; transports != NULL && owned != NULL && owned != &loop->owned;
+       owned = owned->next)
+    {
+      if (Py_IS_TYPE (owned->object, py_transport_type) && ((PyTransport *) owned->object)->server == server &&
+          PyList_Append (transports, owned->object) < 0)
+        Py_CLEAR (transports);
+    }
+
+  return transports;
+}
+
 PyObject *
 py_loop_make_socket_transport (PyObject *loop_object, PyObject *args, PyObject *kwargs)
 {

@@ -6,20 +6,28 @@ called once for each connection, server or run is asyncio's own, in its base cla
 does the same with libloop underneath.
 """
 
+import contextlib
+import contextvars
 import signal
 import socket
 import sys
 import threading
 import warnings
 import weakref
-from asyncio import constants, events, format_helpers, futures, tasks
+from asyncio import constants, events, format_helpers, futures, tasks, timeouts
 from asyncio.base_events import BaseEventLoop
 from asyncio.log import logger
 from asyncio.unix_events import _UnixSelectorEventLoop
 
 import _libloop
 
-from . import _executor, _ssl, _subprocess, _watchdog
+from . import _executor, _server, _ssl, _subprocess, _watchdog
+
+# Of Python 3.13; in earlier ones the files of unix sockets stay.
+_CLEANUP_SOCKET = sys.version_info >= (3, 13)
+
+# What went wrong with each address that create_connection() has tried, while somebody wants it all.
+_attempts = contextvars.ContextVar("libloop attempts", default=None)
 
 
 class _Watches:
@@ -41,6 +49,7 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
         self._closed = False
         self._signal_handlers = {}
         self._servers = {}
+        self._unix_paths = {}
         self._transports = weakref.WeakValueDictionary()
         self._selector = _Watches()
         self._ssock = self._csock = None
@@ -136,9 +145,69 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
 
     def _stop_serving(self, sock):
         serving = self._servers.pop(sock, None)
+        path = self._unix_paths.pop(sock, None)
         if serving is not None:
             serving.close()
         sock.close()
+        if path is not None:
+            _server.remove_path(*path)
+
+    async def create_server(self, *args, keep_alive=None, start_serving=True, **kwargs):
+        """Create a TCP server; as asyncio's, with KEEP_ALIVE of Python 3.13."""
+        server = await super().create_server(*args, start_serving=False, **kwargs)
+        server.__class__ = _server.Server
+        if keep_alive:
+            _server.keep_alive(server)
+        return await self._begin_to_serve(server, start_serving)
+
+    async def create_unix_server(self, *args, cleanup_socket=_CLEANUP_SOCKET, start_serving=True, **kwargs):
+        """Create a server on a unix socket; as asyncio's, with CLEANUP_SOCKET of Python 3.13.
+
+        Unless it says otherwise the file stays when the server is closed, as it does in the
+        asyncio of this version of Python.
+        """
+        server = await super().create_unix_server(*args, start_serving=False, **kwargs)
+        server.__class__ = _server.Server
+        sock, = server._sockets
+        path = _server.get_path(sock) if cleanup_socket else None
+        if path is not None:
+            self._unix_paths[sock] = path
+        return await self._begin_to_serve(server, start_serving)
+
+    async def _begin_to_serve(self, server, start_serving):
+        if start_serving:
+            server._start_serving()
+            await tasks.sleep(0)
+        return server
+
+    # --- Connections --------------------------------------------------------------------------
+
+    async def create_connection(self, *args, all_errors=False, **kwargs):
+        """Connect to a server; as asyncio's, with ALL_ERRORS of Python 3.12: as an ExceptionGroup."""
+        if not all_errors:
+            return await super().create_connection(*args, **kwargs)
+        attempts = []
+        token = _attempts.set(attempts)
+        try:
+            return await super().create_connection(*args, **kwargs)
+        except OSError:
+            errors = [error for errors in attempts for error in errors]
+            if not errors:
+                raise
+            raise ExceptionGroup("create_connection failed", errors) from None
+        finally:
+            _attempts.reset(token)
+
+    async def _connect_sock(self, exceptions, *args, **kwargs):
+        attempts = _attempts.get()
+        if attempts is None:
+            return await super()._connect_sock(exceptions, *args, **kwargs)
+        errors = []
+        try:
+            return await super()._connect_sock(errors, *args, **kwargs)
+        finally:
+            attempts.extend(errors)
+            exceptions.extend(errors)
 
     # --- TLS ----------------------------------------------------------------------------------
 
@@ -231,6 +300,32 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
         else:
             super().set_default_executor(executor)
 
+    async def shutdown_default_executor(self, timeout=None):
+        """Wait until the default executor has done all, at most for TIMEOUT seconds, as of Python 3.12."""
+        executor = self._default_executor
+        if timeout is None or executor is None:
+            await super().shutdown_default_executor()
+            return
+        self._executor_shutdown_called = True
+        future = self.create_future()
+        thread = threading.Thread(target=self._wait_for_shutdown, args=(executor, future))
+        thread.start()
+        try:
+            async with timeouts.timeout(timeout):
+                await future
+        except TimeoutError:
+            warnings.warn(f"The executor did not finish joining its threads within {timeout} seconds.",
+                          RuntimeWarning, stacklevel=2)
+            executor.shutdown(wait=False)
+        else:
+            thread.join()
+
+    def _wait_for_shutdown(self, executor, future):
+        executor.shutdown(wait=True)
+        # By then nobody may be waiting any more.
+        with contextlib.suppress(RuntimeError):
+            self.call_soon_threadsafe(futures._set_result_unless_cancelled, future, None)
+
     # --- Subprocesses -------------------------------------------------------------------------
 
     async def _make_subprocess_transport(self, protocol, args, shell, stdin, stdout, stderr, bufsize, extra=None,
@@ -253,6 +348,12 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
     def _report_if_slow(self, what, seconds):
         if seconds >= self.slow_callback_duration:
             logger.warning("Executing %s took %.3f seconds", _watchdog.describe(what), seconds)
+
+    def _create_task_with(self, coro, kwargs):
+        # Of other arguments, which Python has from 3.13 on, only the factory or the task knows.
+        if self._task_factory is not None:
+            return self._task_factory(self, coro, **kwargs)
+        return tasks.Task(coro, loop=self, **kwargs)
 
     def _create_task_by_factory(self, coro, name, context):
         if context is None:

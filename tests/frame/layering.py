@@ -14,7 +14,7 @@ from pathlib import Path
 ROOMS = [
     ("core", """
         version visibility types error enums clock id registry
-        handle timer-handle incoming ready-queue timer-queue guard fork symbols traceback neighbours poller source metrics
+        handle timer-handle incoming ready-queue write-buffer timer-queue guard fork symbols traceback neighbours poller source metrics
         exception-context foreign-exception interpreter-hooks event-loop event-loop-iteration event-loop-list event-loop-run event-loop-calls event-loop-close event-loop-debug
     """),
     ("readiness", """
@@ -31,7 +31,7 @@ ROOMS = [
         protocol buffered-protocol buffered-protocol-vtable datagram-protocol subprocess-protocol subprocess-protocol-vtable base-transport transport
         protocol-vtable socket-transport socket-transport-read socket-transport-write pipe-transport
         datagram-transport datagram-transport-send datagram-batch datagram-protocol-vtable address-cache
-        flow-transport flow-transport-write write-buffer read-buffer sigpipe
+        flow-transport flow-transport-write read-buffer sigpipe
     """),
     ("TLS", """
         tls-context tls-engine tls-transport

@@ -11,7 +11,7 @@ gboolean
 loop_event_loop_has_work (LoopEventLoop *self)
 {
   if (!loop_ready_queue_is_empty (&self->ready) || !loop_ready_queue_is_empty (&self->batch) ||
-      !loop_incoming_is_empty (self->incoming))
+      !loop_ready_queue_is_empty (&self->written) || !loop_incoming_is_empty (self->incoming))
     return TRUE;
 
   return self->timers.length > 0 && loop_timer_queue_next (&self->timers) <= loop_clock_now ();
@@ -240,6 +240,8 @@ run_batch (LoopEventLoop *self)
 
       item = loop_ready_queue_pop (&self->batch);
       if (item == NULL)
+        item = loop_ready_queue_pop (&self->written);
+      if (item == NULL)
         break;
       if (item->kind == LOOP_ITEM_CALLS)
         item = &loop_event_loop_next_call (self, (LoopCallBatch *) item, &self->batch)->item;
@@ -283,6 +285,9 @@ run_batch (LoopEventLoop *self)
         }
     }
 
+  /* Nobody waits for an answer until others, who take long, have had their turns. */
+  loop_ready_queue_splice (&self->written, &self->batch);
+  loop_ready_queue_splice (&self->batch, &self->written);
   self->current = outer;
   self->metrics.callbacks += n;
   loop_guard_leave_outermost (&self->guard);
@@ -351,7 +356,8 @@ loop_event_loop_dispatch (LoopEventLoop *self)
   __atomic_store_n (&self->home, loop_thread_self (), __ATOMIC_RELAXED);
   self->n_dispatches++;
 
-  /* What is left of an interrupted batch is still the snapshot of that iteration. */
+  /* What is left of an interrupted batch, and what a callback has written that runs this, are of that iteration. */
+  loop_ready_queue_splice (&self->batch, &self->written);
   if (loop_ready_queue_is_empty (&self->batch))
     take_snapshot (self);
 

@@ -67,8 +67,9 @@ struct _LoopEventLoop
   guint8 cache_line_padding[64];
 
   LoopGuard guard;
-  LoopReadyQueue ready; /* runs in the next iteration */
-  LoopReadyQueue batch; /* runs in this one */
+  LoopReadyQueue ready;   /* runs in the next iteration */
+  LoopReadyQueue batch;   /* runs in this one */
+  LoopReadyQueue written; /* writers of watches: runs when the batch has, or is interrupted */
   LoopTimerQueue timers;
   LoopHandlePool pool;
   LoopWriteChunkPool write_chunks;

@@ -347,6 +347,7 @@ loop_event_loop_init (LoopEventLoop *self)
   loop_guard_init (&self->guard);
   loop_ready_queue_init (&self->ready);
   loop_ready_queue_init (&self->batch);
+  loop_ready_queue_init (&self->written);
   loop_timer_queue_init (&self->timers, loop_clock_now ());
   loop_registry_init (&self->registry);
   self->close_hooks.prev = self->close_hooks.next = &self->close_hooks;

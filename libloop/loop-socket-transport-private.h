@@ -24,7 +24,7 @@ enum
   LOOP_GATHER_NOTHING, /* or the descriptor takes no more */
   LOOP_GATHER_NEXT,    /* in an event of reading: from the next piece but one on */
   LOOP_GATHER_ALL,     /* in an event of reading */
-  LOOP_GATHER_BATCH,   /* the watch's writer is in the loop's batch */
+  LOOP_GATHER_BATCH,   /* the watch's writer waits for the end of the loop's batch */
 };
 
 /* So much is enough for a system call of its own. */

@@ -177,7 +177,7 @@ gather_in_batch (LoopSocketTransport *self)
   self->n_written = 1;
   loop_event_loop_enter (loop);
   if (!loop_ready_item_is_queued (&self->watch.writer))
-    loop_ready_queue_push (&loop->batch, &self->watch.writer);
+    loop_ready_queue_push (&loop->written, &self->watch.writer);
   loop_event_loop_leave (loop);
 
   return TRUE;

@@ -183,6 +183,27 @@ START_TEST (test_with_others)
 END_TEST
 
 static void
+take_long (gpointer data)
+{
+  note (data);
+  g_usleep (3000);
+}
+
+/* But not for many that take long: the clock is not read after each. */
+START_TEST (test_with_slow_others)
+{
+  g_auto (Turns) turns = turns_new ();
+
+  schedule (&turns, write_one);
+  for (int i = 0; i < 8; i++)
+    schedule (&turns, take_long);
+  tcp_run_for (turns.tcp.loop, 0.0);
+  assert_received (&turns, "1");
+  ck_assert_msg (g_str_has_suffix (turns.log->str, "11111"), "%s", turns.log->str);
+}
+END_TEST
+
+static void
 write_and_pause (gpointer data)
 {
   write_three (data);
@@ -330,6 +351,7 @@ END_TEST
 LOOP_TEST_MAIN ("transport-turns",
                 test_alone,
                 test_with_others,
+                test_with_slow_others,
                 test_then,
                 test_nested,
                 test_much,

@@ -356,8 +356,15 @@ loop_event_loop_dispatch (LoopEventLoop *self)
   __atomic_store_n (&self->home, loop_thread_self (), __ATOMIC_RELAXED);
   self->n_dispatches++;
 
-  /* What is left of an interrupted batch, and what a callback has written that runs this, are of that iteration. */
-  loop_ready_queue_splice (&self->batch, &self->written);
+  /* A callback has written, and runs this to wait for an answer. */
+  if (G_UNLIKELY (!loop_ready_queue_is_empty (&self->written)))
+    {
+      loop_event_loop_enter (self);
+      loop_ready_queue_splice (&self->batch, &self->written);
+      loop_event_loop_leave (self);
+    }
+
+  /* What is left of an interrupted batch is still the snapshot of that iteration. */
   if (loop_ready_queue_is_empty (&self->batch))
     take_snapshot (self);
 

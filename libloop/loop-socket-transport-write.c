@@ -36,14 +36,8 @@ send_iov_now (LoopSocketTransport *self, struct iovec *iov, guint n_iov)
   gssize n;
 
   do
-    {
-      if (self->file != NULL)
-        n = self->file->write (self->flow.fd, iov, (int) n_iov);
-      else if (n_iov == 1)
-        n = send (self->flow.fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
-      else
-        n = sendmsg (self->flow.fd, &message, MSG_NOSIGNAL);
-    }
+    n = self->file != NULL ? self->file->write (self->flow.fd, iov, (int) n_iov)
+                           : sendmsg (self->flow.fd, &message, MSG_NOSIGNAL);
   while (n < 0 && errno == EINTR);
 
   return check_sent (self, n);
@@ -108,7 +102,7 @@ send_buffered (LoopSocketTransport *self)
     {
       guint n_iov = loop_write_buffer_peek (&self->flow.buffer, iov, G_N_ELEMENTS (iov));
       gsize wanted = 0;
-      gssize n = send_iov_now (self, iov, n_iov);
+      gssize n = n_iov == 1 ? send_now (self, iov[0].iov_base, iov[0].iov_len) : send_iov_now (self, iov, n_iov);
 
       if (n < 0)
         return FALSE;

@@ -196,9 +196,6 @@ py_is_observed (void)
 int py_server_init_type (PyObject *module);
 PyObject *py_loop_serve (PyObject *self, PyObject *args);
 
-/* py-transport.c */
-PyObject *py_loop_get_transports_of (PyObject *self, PyObject *server);
-
 /* py-sock.c */
 int py_sock_init_type (PyObject *module);
 PyObject *py_loop_sock_recv (PyObject *loop, PyObject *const *args, Py_ssize_t n_args);
@@ -238,5 +235,6 @@ py_turn_end (PyTurnScope *self)
 
 /* py-transport.c */
 int py_transport_init_type (PyObject *module);
+PyObject *py_loop_get_transports_of (PyObject *self, PyObject *server);
 LoopProtocol *py_transport_make_bridge (PyLoop *loop, PyObject *protocol, PyObject *server);
 PyObject *py_loop_make_socket_transport (PyObject *self, PyObject *args, PyObject *kwargs);

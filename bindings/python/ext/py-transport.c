@@ -536,7 +536,6 @@ py_transport_make_bridge (PyLoop *loop, PyObject *protocol, PyObject *server)
   return make_bridge (self);
 }
 
-/* As asyncio's own method of this name, which create_connection() and others call. */
 /* A list of those whose connections are not lost yet. */
 PyObject *
 py_loop_get_transports_of (PyObject *self, PyObject *server)
@@ -556,6 +555,7 @@ py_loop_get_transports_of (PyObject *self, PyObject *server)
   return transports;
 }
 
+/* As asyncio's own method of this name, which create_connection() and others call. */
 PyObject *
 py_loop_make_socket_transport (PyObject *loop_object, PyObject *args, PyObject *kwargs)
 {

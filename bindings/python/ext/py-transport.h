@@ -9,7 +9,7 @@
  *
  * Each has a reference to the other until the connection is lost. The socket is the
  * transport's own; an object of Python's for it, which asyncio gives to whoever asks, is
- * made on demand and lets go of the descriptor before the transport closes it.
+ * made on demand and closes the descriptor, which the transport gives away then.
  */
 typedef struct
 {

@@ -41,7 +41,10 @@ loop_clock_to_seconds (gint64 ns)
   return (double) ns / (double) LOOP_NSEC_PER_SEC;
 }
 
-/* @seconds is not NaN. Values beyond the range of the clock are never or now. */
+/*
+ * The first nanosecond that is not before @seconds, which is not NaN. Values beyond the range of
+ * the clock are never or now.
+ */
 static inline gint64
 loop_clock_from_seconds (double seconds)
 {
@@ -53,10 +56,13 @@ loop_clock_from_seconds (double seconds)
   if (ns <= 0.0)
     return 0;
 
-  /* Never early: round up. */
+  /*
+   * What became of a time of the clock is that time again: the product may be a little more or
+   * less than the whole number that it is meant to be.
+   */
   whole = (gint64) ns;
 
-  return (double) whole < ns ? whole + 1 : whole;
+  return loop_clock_to_seconds (whole) < seconds ? whole + 1 : whole;
 }
 
 static inline gint64

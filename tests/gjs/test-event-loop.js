@@ -169,7 +169,7 @@ test ('handles', () => withLoop (contexts.own, loop => {
 
   const now = loop.time ();
   const timer = loop.call_at (now + 60, later);
-  assertEqual (timer.when (), now + 60);
+  assert (Math.abs (timer.when () - now - 60) <= 2e-9, `${timer.when ()}`);
   timer.cancel ();
   runFor (loop, 0.001);
 }));

@@ -19,7 +19,27 @@ loop_event_loop_get_debug (LoopEventLoop *self)
 {
   g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), FALSE);
 
-  return self->debug;
+  return self->debug || __atomic_load_n (&self->interpreter_debug, __ATOMIC_RELAXED);
+}
+
+/*
+ * Of a loop with interpreter hooks the interpreter does all that debug mode is about, in terms
+ * of its own language; we only know that it does.
+ */
+void
+loop_event_loop_store_debug (LoopEventLoop *self, gboolean enabled)
+{
+  gboolean is_interpreted = self->hooks != NULL;
+
+  if (self->debug != (enabled && !is_interpreted))
+    {
+      loop_event_loop_enter (self);
+      __atomic_store_n (&self->debug, enabled && !is_interpreted, __ATOMIC_RELAXED);
+      loop_event_loop_leave (self);
+      if (!self->debug)
+        loop_traceback_forget_loop (self->id);
+    }
+  __atomic_store_n (&self->interpreter_debug, enabled && is_interpreted, __ATOMIC_RELAXED);
 }
 
 /**
@@ -37,6 +57,9 @@ loop_event_loop_get_debug (LoopEventLoop *self)
  * - transports and servers that are still open when the loop is closed are reported.
  *
  * To keep who made a thing costs some microseconds.
+ *
+ * All of that is done by the binding if [method@EventLoop.set_interpreter_hooks] was called,
+ * which follows the property; then this may be called from any thread.
  */
 void
 loop_event_loop_set_debug (LoopEventLoop *self, gboolean enabled)
@@ -44,14 +67,10 @@ loop_event_loop_set_debug (LoopEventLoop *self, gboolean enabled)
   g_return_if_fail (LOOP_IS_EVENT_LOOP (self));
 
   enabled = !!enabled;
-  if (self->debug == enabled)
+  if (loop_event_loop_get_debug (self) == enabled)
     return;
 
-  loop_event_loop_enter (self);
-  __atomic_store_n (&self->debug, enabled, __ATOMIC_RELAXED);
-  loop_event_loop_leave (self);
-  if (!enabled)
-    loop_traceback_forget_loop (self->id);
+  loop_event_loop_store_debug (self, enabled);
   g_object_notify (G_OBJECT (self), "debug");
 }
 
@@ -80,9 +99,13 @@ loop_event_loop_warn_of_open (LoopEventLoop *self, const char *kind, guint64 id)
 double
 loop_event_loop_get_slow_callback_duration (LoopEventLoop *self)
 {
+  gint64 ns;
+
   g_return_val_if_fail (LOOP_IS_EVENT_LOOP (self), 0.0);
 
-  return self->slow_callback_ns == LOOP_NEVER ? G_MAXDOUBLE : loop_clock_to_seconds (self->slow_callback_ns);
+  ns = loop_event_loop_get_slow_callback_ns (self);
+
+  return ns == LOOP_NEVER ? G_MAXDOUBLE : loop_clock_to_seconds (ns);
 }
 
 /**
@@ -90,7 +113,8 @@ loop_event_loop_get_slow_callback_duration (LoopEventLoop *self)
  * @self: an event loop
  * @seconds: a duration, not negative
  *
- * Sets from how long on a callback is slow: 0.1 seconds if nothing else is set.
+ * Sets from how long on a callback is slow: 0.1 seconds if nothing else is set. From any
+ * thread.
  */
 void
 loop_event_loop_set_slow_callback_duration (LoopEventLoop *self, double seconds)
@@ -101,13 +125,8 @@ loop_event_loop_set_slow_callback_duration (LoopEventLoop *self, double seconds)
   g_return_if_fail (seconds >= 0.0);
 
   ns = loop_clock_from_seconds (seconds);
-  if (self->slow_callback_ns == ns)
-    return;
-
-  loop_event_loop_enter (self);
-  self->slow_callback_ns = ns;
-  loop_event_loop_leave (self);
-  g_object_notify (G_OBJECT (self), "slow-callback-duration");
+  if (__atomic_exchange_n (&self->slow_callback_ns, ns, __ATOMIC_RELAXED) != ns)
+    g_object_notify (G_OBJECT (self), "slow-callback-duration");
 }
 
 /**

@@ -182,7 +182,7 @@ run_debugged (LoopEventLoop *self, LoopReadyItem *item, gint64 started)
   run_item (item);
   ended = loop_clock_now ();
 
-  if (self->debug && ended - started >= self->slow_callback_ns)
+  if (self->debug && ended - started >= loop_event_loop_get_slow_callback_ns (self))
     warn_of_slow_callback (&description, ended - started, loop_clock_now_of_thread () - cpu_started);
   if (is_handle)
     loop_traceback_forget (description.id);

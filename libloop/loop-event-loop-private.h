@@ -61,7 +61,7 @@ struct _LoopEventLoop
   guint64 id;
   GMainContext *context;
   GSource *source;
-  gint64 slow_callback_ns;
+  gint64 slow_callback_ns;                 /* atomic */
   LoopExceptionClosure *exception_closure; /* or NULL for the default handler */
   int context_wakeup_fd;                   /* of a private context, or -1 */
   guint8 cache_line_padding[64];
@@ -124,9 +124,10 @@ struct _LoopEventLoop
     };
     guint16 is_closed_or_debug; /* in one look: debug mode costs nothing while it is off */
   };
-  guint8 is_forked;       /* the copy of a parent's loop that a child has, until it is closed */
-  guint8 is_held;         /* its guard, while the process forks */
-  guint8 is_context_lost; /* in the child of a fork, to a thread that may have had the context's lock */
+  guint8 interpreter_debug; /* in the place of debug, if there are hooks: atomic */
+  guint8 is_forked;         /* the copy of a parent's loop that a child has, until it is closed */
+  guint8 is_held;           /* its guard, while the process forks */
+  guint8 is_context_lost;   /* in the child of a fork, to a thread that may have had the context's lock */
   guint8 is_running;
   guint8 is_stopping;
   guint8 is_iterating; /* run_forever drives the context, not somebody's main loop */
@@ -218,6 +219,7 @@ guint8 *loop_event_loop_make_read_buffer (LoopEventLoop *self, gsize *size, gboo
 G_GNUC_INTERNAL
 void loop_exception_context_take_source_traceback (LoopExceptionContext *self, char *traceback);
 G_GNUC_INTERNAL
+void loop_event_loop_store_debug (LoopEventLoop *self, gboolean enabled);
 void loop_event_loop_warn_of_open (LoopEventLoop *self, const char *kind, guint64 id);
 G_GNUC_INTERNAL
 void loop_event_loop_report (LoopEventLoop *self, LoopExceptionContext *context);
@@ -299,6 +301,13 @@ loop_event_loop_untrace (LoopEventLoop *self, guint64 id)
 {
   if (G_UNLIKELY (__atomic_load_n (&self->debug, __ATOMIC_RELAXED)))
     loop_traceback_forget (id);
+}
+
+/* From how long on a callback is slow. */
+static inline gint64
+loop_event_loop_get_slow_callback_ns (LoopEventLoop *self)
+{
+  return __atomic_load_n (&self->slow_callback_ns, __ATOMIC_RELAXED);
 }
 
 /* Before the loop falls asleep. */

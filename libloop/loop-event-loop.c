@@ -221,7 +221,7 @@ loop_event_loop_get_property (GObject *object, guint property_id, GValue *value,
       g_value_set_boxed (value, self->context);
       break;
     case PROP_DEBUG:
-      g_value_set_boolean (value, self->debug);
+      g_value_set_boolean (value, loop_event_loop_get_debug (self));
       break;
     case PROP_SLOW_CALLBACK_DURATION:
       g_value_set_double (value, loop_event_loop_get_slow_callback_duration (self));

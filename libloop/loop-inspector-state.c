@@ -16,7 +16,7 @@ get_state (LoopEventLoop *loop, double seconds)
   if (loop->is_closed)
     return "closed";
   if (loop->current.item != NULL)
-    return seconds >= loop_clock_to_seconds (loop->slow_callback_ns) ? "blocked" : "running";
+    return seconds >= loop_clock_to_seconds (loop_event_loop_get_slow_callback_ns (loop)) ? "blocked" : "running";
   if (loop->is_polling)
     return "polling";
   if (loop->is_running || loop->n_dispatches > 0)
@@ -32,8 +32,8 @@ loop_state_snapshot_take (LoopStateSnapshot *self, LoopEventLoop *loop)
   *self = (LoopStateSnapshot) {
     .id = loop->id,
     .current.fd = -1,
-    .debug = loop->debug,
-    .slow_callback_duration = loop_clock_to_seconds (loop->slow_callback_ns),
+    .debug = loop_event_loop_get_debug (loop),
+    .slow_callback_duration = loop_clock_to_seconds (loop_event_loop_get_slow_callback_ns (loop)),
     /* One iteration waits after its callbacks, and what they did is to be told from what there was before. */
     .generation = loop->metrics.iterations + loop->metrics.callbacks,
   };

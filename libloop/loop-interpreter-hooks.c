@@ -21,6 +21,7 @@ loop_event_loop_set_interpreter_hooks (LoopEventLoop *self, const LoopInterprete
 
   self->hooks = hooks;
   self->hooks_data = user_data;
+  loop_event_loop_store_debug (self, loop_event_loop_get_debug (self));
 }
 
 /**

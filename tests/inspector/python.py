@@ -4,6 +4,7 @@
 import os
 import re
 import sys
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -148,6 +149,22 @@ class TestPython(program.TestCase):
         handles = self.rows("handles")
         self.assertEqual([row["created"] for row in handles[1:]],
                          [f"{self.place('# the handle')} debugged", f"{self.place('# the post')} post"])
+
+    def test_debug(self):
+        """It is the program's own debug mode that is shown and set."""
+        log = self.enterContext(tempfile.TemporaryFile("w+", prefix="loop-log-"))
+        self.start_scene("switched_to_debug", stderr=log)
+        self.assertIs(self.ask("loop")["loop"]["debug"], False)
+        self.loopctl(self.process.pid, "slow_callback_duration", "0.05", code=0)
+        self.loopctl(self.process.pid, "debug", "on", code=0)
+        self.assertEqual(self.process.stdout.readline(), "True\n")
+        self.assertEqual(self.rows("timers", "--sort=when")[0]["created"],
+                         f"{self.place('# the timer in debug')} switched_to_debug")
+        self.assertEqual(self.process.stdout.readline(), "off\n")
+        loop = self.ask("loop")["loop"]
+        self.assertEqual((loop["debug"], loop["slow_callback_duration"]), (False, 7))
+        log.seek(0)
+        self.assertRegex(log.read(), r"(?s)has been running for .*, in switched_to_debug\n.*Executing <Task .* took 0\.3")
 
     def poll(self, path):
         """Asks all the time until nobody answers."""

@@ -200,6 +200,24 @@ async def debugged():
     await kept
 
 
+async def switched_to_debug():
+    """Waits until somebody turns debug mode on and has slow callbacks be shorter, and has one."""
+    loop = asyncio.get_running_loop()
+    ready()
+    while not (loop.get_debug() and loop.slow_callback_duration == 0.05):
+        await asyncio.sleep(0.01)
+    loop.call_later(3600, on_readable)  # the timer in debug mode
+    kept = asyncio.create_task(asyncio.sleep(3600), name="sleeper")
+    await asyncio.sleep(0)
+    ready(sys.get_coroutine_origin_tracking_depth() > 0)
+    time.sleep(0.3)
+    await asyncio.sleep(0)
+    loop.set_debug(False)
+    loop.slow_callback_duration = 7
+    ready("off")
+    await kept
+
+
 def post(loop):
     loop.call_soon_threadsafe(on_readable)  # the post
 

@@ -172,10 +172,10 @@ class TestCase(unittest.TestCase):
             self.assertEqual(result.code, code, result)
         return result
 
-    def start(self, argv, **extra):
+    def start(self, argv, stderr=None, **extra):
         """Starts a process that lasts as long as the test."""
         process = subprocess.Popen(argv, env={**self.env, **extra}, text=True,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr)
 
         def end():
             if process.poll() is None:

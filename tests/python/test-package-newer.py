@@ -2,6 +2,7 @@
 """What Python 3.12 to 3.14 have added to event loops, on the Python that runs this."""
 
 import asyncio
+import contextlib
 import os
 import socket
 import tempfile
@@ -110,6 +111,68 @@ class Test(unittest.IsolatedAsyncioTestCase):
         await server.start_serving()
         self.assertTrue(server.is_serving())
         server.close()
+
+    # --- Datagrams without data, 3.13 ---
+
+    async def test_empty_datagram(self):
+        got = asyncio.Queue()
+
+        class Receiver(asyncio.DatagramProtocol):
+            def datagram_received(self, data, address):
+                got.put_nowait((data, address))
+
+        receiver, _ = await self.loop.create_datagram_endpoint(Receiver, local_addr=("127.0.0.1", 0))
+        address = receiver.get_extra_info("sockname")
+        for connected in (True, False):
+            with self.subTest(connected=connected):
+                sender, _ = await self.loop.create_datagram_endpoint(
+                    asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0), remote_addr=address if connected else None)
+                for data in (b"", bytearray(), memoryview(b""), b"x"):
+                    sender.sendto(data, None if connected else address)
+                    self.assertEqual(await asyncio.wait_for(got.get(), 5),
+                                     (bytes(data), sender.get_extra_info("sockname")))
+                for data in (None, "", ()):
+                    self.assertRaises(TypeError, sender.sendto, data, address)
+                sender.close()
+        receiver.close()
+
+    async def test_waiting_datagrams_are_counted(self):
+        class Sender(asyncio.DatagramProtocol):
+            paused = 0
+            resumed = 0
+
+            def pause_writing(self):
+                self.paused += 1
+
+            def resume_writing(self):
+                self.resumed += 1
+
+        path = os.path.join(self.make_folder(), "a.sock")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as theirs:
+            theirs.bind(path)
+            theirs.setblocking(False)
+            transport, protocol = await self.loop.create_datagram_endpoint(Sender, remote_addr=path,
+                                                                           family=socket.AF_UNIX)
+            transport.set_write_buffer_limits(800, 0)
+            n = 0
+            while not protocol.paused:
+                transport.sendto(b"")
+                n += 1
+                self.assertLess(n, 100_000)
+            self.assertEqual(transport.get_write_buffer_size(), 808)
+
+            for _ in range(n):
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        self.assertEqual(theirs.recv(10), b"")
+                        n -= 1
+                if n == 0:
+                    break
+                await asyncio.sleep(0)
+            self.assertEqual((n, transport.get_write_buffer_size()), (0, 0))
+            self.assertEqual((protocol.paused, protocol.resumed), (1, 1))
+            transport.close()
+            await asyncio.sleep(0)
 
     # --- create_unix_server(cleanup_socket=), 3.13 ---
 

@@ -3,7 +3,10 @@
 
 import asyncio
 import logging
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 import unittest
@@ -157,6 +160,76 @@ class TestWatchdog(unittest.TestCase):
         self.assertNotIn("libloop watchdog", [thread.name for thread in threading.enumerate()])
         loop.close()
 
+    def is_watched(self):
+        return "libloop watchdog" in [thread.name for thread in threading.enumerate()]
+
+    def test_switched_while_it_runs(self):
+        async def main():
+            loop = asyncio.get_running_loop()
+            self.assertFalse(self.is_watched())
+            for _ in range(2):
+                loop.set_debug(True)
+                self.assertTrue(self.is_watched())
+                await asyncio.sleep(0)
+                take_long()
+                await asyncio.sleep(0)
+                loop.set_debug(False)
+                self.assertFalse(self.is_watched())
+                await asyncio.sleep(0)
+                take_long()
+                await asyncio.sleep(0)
+
+        logged = self.run_slow(main, debug=False)
+        self.assertEqual(len(logged), 4)
+        for during, after in zip(logged[::2], logged[1::2]):
+            self.assertIn(", in take_long\n", during)
+            self.assertIn("Executing <Task", after)
+
+    def test_foreign_context(self):
+        """Somebody else iterates it, and calls what is slow."""
+        from gi.repository import GLib
+
+        context = GLib.MainContext.new()
+        for debug_first in (True, False):
+            with self.assertLogs("asyncio", logging.WARNING) as logs:
+                loop = libloop.new_event_loop(context)
+                self.assertFalse(self.is_watched())
+                done = []
+                loop.slow_callback_duration = DURATION
+                if debug_first:
+                    loop.set_debug(True)
+                loop.call_soon(loop.set_debug, True)
+                loop.call_later(0.01, take_long)
+                loop.call_later(0.02, done.append, None)
+                while not done:
+                    context.iteration(True)
+                self.assertTrue(self.is_watched())
+                loop.close()
+                self.assertFalse(self.is_watched())
+            during, after = [record.getMessage() for record in logs.records]
+            self.assertRegex(during, "(?s)^<TimerHandle .*take_long.* has been running for .*, in take_long\n")
+            self.assertIn("Executing <TimerHandle", after)
+
+    def test_loop_that_is_not_closed(self):
+        """Of which the thread ends, and which nobody has any more."""
+        from gi.repository import GLib
+
+        context = GLib.MainContext.new()
+
+        def run():
+            loop = libloop.new_event_loop(context)
+            loop.set_debug(True)
+            self.assertTrue(self.is_watched())
+
+        with self.assertWarnsRegex(ResourceWarning, "unclosed event loop"):
+            thread = threading.Thread(target=run)
+            thread.start()
+            thread.join()
+            end = time.monotonic() + 5
+            while self.is_watched() and time.monotonic() < end:
+                time.sleep(0.01)
+        self.assertFalse(self.is_watched())
+
     def test_nothing_is_kept(self):
         import gc
         import weakref
@@ -177,6 +250,44 @@ class TestWatchdog(unittest.TestCase):
         gone = []
         # While assertLogs keeps the records, whose arguments are texts.
         self.assertEqual(len(self.run_slow(main)), 2)
+
+
+class TestSettings(unittest.TestCase):
+    """They are libloop's and asyncio's at once."""
+
+    def setUp(self):
+        self.loop = libloop.new_event_loop()
+        self.addCleanup(self.loop.close)
+
+    def test_duration(self):
+        self.assertEqual(self.loop.slow_callback_duration, 0.1)
+        for value in (0.25, 3, 0, 1e-9, float("inf")):
+            self.loop.slow_callback_duration = value
+            self.assertEqual(self.loop.slow_callback_duration, value)
+        self.loop.slow_callback_duration = -1
+        self.assertEqual(self.loop.slow_callback_duration, 0)
+        for value, error in ((float("nan"), ValueError), ("1", TypeError), (None, TypeError)):
+            with self.assertRaises(error):
+                self.loop.slow_callback_duration = value
+        with self.assertRaises(AttributeError):
+            del self.loop.slow_callback_duration
+        self.assertEqual(self.loop.slow_callback_duration, 0)
+
+    def test_debug(self):
+        for value in (True, False, 1, [], "yes"):
+            self.loop.set_debug(value)
+            self.assertIs(self.loop.get_debug(), bool(value))
+        with self.assertRaises(AttributeError):
+            del self.loop._debug
+        self.assertIs(self.loop.get_debug(), True)
+
+    def test_environment(self):
+        program = "import libloop; print(libloop.new_event_loop().get_debug())"
+        for name, value, expected in (("LOOP_DEBUG", "1", "True"), ("PYTHONASYNCIODEBUG", "1", "True"),
+                                      ("LOOP_DEBUG", "", "False")):
+            environment = {**os.environ, "PYTHONWARNINGS": "ignore", "LOOP_DEBUG": "", name: value}
+            self.assertEqual(subprocess.run([sys.executable, "-c", program], env=environment, text=True,
+                                            stdout=subprocess.PIPE, check=True).stdout.strip(), expected)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 #include "loop-steps.h"
 
+#include "loop-handle-private.h"
 #include "loop-interpreter-hooks.h"
+#include "loop-traceback-private.h"
 
 /* What an interpreter is told: that the loop waits, and that somebody else has it run callbacks. */
 
@@ -131,4 +133,58 @@ START_TEST (test_taken_away)
 }
 END_TEST
 
-LOOP_TEST_MAIN ("interpreter-hooks", test_run_forever, test_foreign_context, test_nested, test_taken_away)
+static void
+take_long (gpointer unused)
+{
+  g_usleep (20000);
+}
+
+static gpointer
+set_debug (gpointer loop)
+{
+  loop_event_loop_set_debug (loop, !loop_event_loop_get_debug (loop));
+
+  return NULL;
+}
+
+/* The interpreter says what is slow; that it is debugged is known nevertheless. */
+START_TEST (test_debug)
+{
+  g_autoptr (LoopEventLoop) loop = loop_event_loop_new ();
+  LoopHandle *handle;
+  int n_notified = 0;
+
+  begin ();
+  g_signal_connect_swapped (loop, "notify::debug", G_CALLBACK (count_up), &n_notified);
+  loop_event_loop_set_slow_callback_duration (loop, 0.01);
+  loop_event_loop_set_interpreter_hooks (loop, &hooks, NULL);
+  loop_event_loop_set_debug (loop, TRUE);
+  ck_assert (loop_event_loop_get_debug (loop));
+  handle = loop_event_loop_call_soon (loop, take_long, NULL, NULL);
+  ck_assert_ptr_null (loop_traceback_get_origin (loop_handle_get_id (handle)));
+  run_once (loop);
+  g_thread_join (g_thread_new (NULL, set_debug, loop));
+  ck_assert (!loop_event_loop_get_debug (loop));
+  ck_assert_int_eq (n_notified, 2);
+  g_thread_join (g_thread_new (NULL, set_debug, loop));
+  ck_assert (loop_event_loop_get_debug (loop));
+
+  /* Without it, that is libloop's task again. */
+  loop_event_loop_set_interpreter_hooks (loop, NULL, NULL);
+  ck_assert (loop_event_loop_get_debug (loop));
+  loop_check_expect_warning ("Executing*take_long*");
+  loop_event_loop_call_soon (loop, take_long, NULL, NULL);
+  run_once (loop);
+
+  loop_event_loop_set_interpreter_hooks (loop, &hooks, NULL);
+  ck_assert (loop_event_loop_get_debug (loop));
+  loop_event_loop_call_soon (loop, take_long, NULL, NULL);
+  run_once (loop);
+  loop_event_loop_set_debug (loop, FALSE);
+  ck_assert_int_eq (n_notified, 4);
+  loop_event_loop_close (loop);
+  g_string_free (g_steal_pointer (&calls), TRUE);
+}
+END_TEST
+
+LOOP_TEST_MAIN ("interpreter-hooks", test_run_forever, test_foreign_context, test_nested, test_taken_away, test_debug)

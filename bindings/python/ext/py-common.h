@@ -47,6 +47,7 @@ typedef struct
 {
   PyObject *what; /* a handle, or a protocol */
   gint64 begun;   /* of g_get_monotonic_time() */
+  unsigned long thread;
 } PyTurn;
 
 typedef struct _PyLoop PyLoop;
@@ -207,7 +208,14 @@ extern PyTypeObject *py_ssl_type;
 int py_ssl_init_types (PyObject *module);
 int py_ssl_receive (PyObject *protocol, const guint8 *data, gsize length);
 
-/* py-turn.c */
+/* py-debug.c */
+PyObject *py_debug_get (PyObject *self, void *unused);
+int py_debug_set (PyObject *self, PyObject *value, void *name);
+void py_debug_add_loop (PyLoop *self);
+void py_debug_remove_loop (PyLoop *self);
+PyObject *py_slow_callback_duration_get (PyObject *self, void *unused);
+int py_slow_callback_duration_set (PyObject *self, PyObject *value, void *name);
+
 typedef struct
 {
   PyLoop *loop; /* or NULL: it is not in debug mode */

@@ -661,6 +661,7 @@ loop_init (PyObject *self, PyObject *args, PyObject *kwargs)
   loop->gil_states = g_array_new (FALSE, FALSE, sizeof (PyGILState_STATE));
   Py_XSETREF (loop->task_factory, Py_NewRef (Py_None));
   loop_event_loop_set_interpreter_hooks (loop->loop, &hooks, loop);
+  py_debug_add_loop (loop);
   py_inspection_add (loop);
   loop_event_loop_set_exception_handler (loop->loop, report_context, loop, NULL);
   py_gc_add_loop (loop);
@@ -704,6 +705,7 @@ loop_dealloc (PyObject *self)
   if (loop->loop != NULL)
     {
       py_inspection_remove (loop);
+      py_debug_remove_loop (loop);
       loop_event_loop_set_interpreter_hooks (loop->loop, NULL, NULL);
       loop_event_loop_set_exception_handler (loop->loop, NULL, NULL, NULL);
       g_clear_object (&loop->loop);
@@ -720,13 +722,15 @@ PyDoc_STRVAR (sock_recv_into_doc,
 PyDoc_STRVAR (sock_sendall_doc, "sock_sendall($self, sock, data, /)\n--\n\nSend all of data to a socket.");
 
 static PyMemberDef loop_members[] = {
-  { "_debug", T_BOOL, offsetof (PyLoop, is_debug), 0, NULL },
   { "_closed", T_BOOL, offsetof (PyLoop, is_closed), 0, NULL },
   { "_task_factory", T_OBJECT, offsetof (PyLoop, task_factory), 0, NULL },
   { NULL },
 };
 
 static PyGetSetDef loop_getset[] = {
+  { "_debug", py_debug_get, py_debug_set, NULL, (void *) "_debug" },
+  { "slow_callback_duration", py_slow_callback_duration_get, py_slow_callback_duration_set, NULL,
+    (void *) "slow_callback_duration" },
   { "_turn", py_turn_get, NULL, NULL, NULL },
   { NULL },
 };

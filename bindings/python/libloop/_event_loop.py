@@ -21,7 +21,7 @@ from asyncio.unix_events import _UnixSelectorEventLoop
 
 import _libloop
 
-from . import _executor, _server, _ssl, _subprocess, _watchdog
+from . import _datagram, _executor, _server, _ssl, _subprocess, _watchdog
 
 # Of Python 3.13; in earlier ones the files of unix sockets stay.
 _CLEANUP_SOCKET = sys.version_info >= (3, 13)
@@ -39,6 +39,10 @@ class _Watches:
 
 class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
     """An event loop on a GLib main context: its own, or the one that is given."""
+
+    # In debug mode, while the loop runs or is the running one of a thread that iterates its context.
+    _watchdog = None
+    _is_adopted = False
 
     def __init__(self, context=None):
         if hasattr(self, "_servers"):
@@ -73,15 +77,13 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
             sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook,
                                    finalizer=self._asyncgen_finalizer_hook)
             events._set_running_loop(self)
-            if self._debug:
-                with _watchdog.Watchdog(self, EventLoop.run_forever):
-                    self._run()
-            else:
-                self._run()
+            self._watch_if_debugged()
+            self._run()
         finally:
             self._thread_id = None
             events._set_running_loop(running)
             self._set_coroutine_origin_tracking(False)
+            self._watch_if_debugged()
             sys.set_asyncgen_hooks(*hooks)
             self._unwatch_signals(wakeup)
 
@@ -92,11 +94,15 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
             events._set_running_loop(self)
             sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook,
                                    finalizer=self._asyncgen_finalizer_hook)
+            self._is_adopted = True
+            self._watch_if_debugged()
 
     def _leave_thread(self):
         if events._get_running_loop() is self:
             events._set_running_loop(None)
             sys.set_asyncgen_hooks(None, None)
+        self._is_adopted = False
+        self._watch_if_debugged()
 
     def _check_running(self):
         if self.is_running():
@@ -125,6 +131,21 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
         self._leave_thread()
         BaseEventLoop.close(self)
         self._close()
+
+    # --- Debug mode ---------------------------------------------------------------------------
+
+    def set_debug(self, enabled):
+        """Turn debug mode on or off."""
+        super().set_debug(enabled)
+        self._watch_if_debugged()
+
+    def _watch_if_debugged(self):
+        wanted = self._debug and (self._is_adopted or self.is_running())
+        if wanted and self._watchdog is None:
+            self._watchdog = _watchdog.Watchdog(self, EventLoop.run_forever)
+        elif not wanted and self._watchdog is not None:
+            self._watchdog.stop()
+            self._watchdog = None
 
     # --- Servers ------------------------------------------------------------------------------
     #
@@ -208,6 +229,9 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
         finally:
             attempts.extend(errors)
             exceptions.extend(errors)
+
+    def _make_datagram_transport(self, *args, **kwargs):
+        return _datagram.DatagramTransport(self, *args, **kwargs)
 
     # --- TLS ----------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 import traceback
+import weakref
 from asyncio import events
 from asyncio.base_events import _format_handle
 from asyncio.log import logger
@@ -21,42 +22,49 @@ def describe(what):
 
 
 class Watchdog:
-    """A thread that looks at the loop's while the loop runs. As a context manager."""
+    """A thread that looks at what the loop runs, until it is stopped or the loop is gone."""
 
     def __init__(self, loop, own_function):
-        self._loop = loop
+        self._loop = weakref.ref(loop)
         self._own_code = own_function.__code__
-        self._watched = threading.get_ident()
+        # When the turn began that was told of last. Not what it is: nothing is kept alive by being watched.
+        self._told_of_begun = None
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="libloop watchdog", daemon=True)
-
-    def __enter__(self):
         self._thread.start()
 
-    def __exit__(self, *unused):
+    def stop(self):
+        """Stop, and wait until it has, unless a slow callback's report is what stops it."""
         self._is_over.set()
-        self._thread.join()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
 
     def _watch(self):
-        # Not of what: nothing is kept alive by being watched.
-        told_of_begun = None
-        while not self._is_over.wait(min(max(self._loop.slow_callback_duration / 2, SHORTEST / 2), LATEST)):
-            turn = self._loop._turn
-            if turn is None or turn[1] == told_of_begun:
-                continue
-            seconds = time.monotonic() - turn[1]
-            if seconds >= max(self._loop.slow_callback_duration, SHORTEST):
-                told_of_begun = turn[1]
-                self._tell(turn, seconds)
-            turn = None
+        seconds = self._look()
+        while seconds is not None and not self._is_over.wait(seconds):
+            seconds = self._look()
 
-    def _tell(self, turn, seconds):
-        frame = sys._current_frames().get(self._watched)
+    def _look(self):
+        """Returns the seconds until it is to be called again, or None when there is no loop any more."""
+        loop = self._loop()
+        if loop is None:
+            return None
+        turn = loop._turn
+        if turn is not None and turn[1] != self._told_of_begun:
+            seconds = time.monotonic() - turn[1]
+            if seconds >= max(loop.slow_callback_duration, SHORTEST):
+                self._told_of_begun = turn[1]
+                self._tell(loop, turn, seconds)
+        return min(max(loop.slow_callback_duration / 2, SHORTEST / 2), LATEST)
+
+    def _tell(self, loop, turn, seconds):
+        what, _, thread = turn
+        frame = sys._current_frames().get(thread)
         stack = traceback.StackSummary.extract(self._walk(frame), lookup_lines=False)
         stack.reverse()
         # By the time that it was read it may be another's.
-        if self._loop._turn == turn:
-            logger.warning("%s has been running for %.3f seconds, and is here:\n%s", describe(turn[0]), seconds,
+        if loop._turn == turn:
+            logger.warning("%s has been running for %.3f seconds, and is here:\n%s", describe(what), seconds,
                            "".join(stack.format()).rstrip("\n"))
 
     def _walk(self, frame):

@@ -74,6 +74,7 @@ struct _PyLoop
   STRING (__self__)                                                                                                    \
   STRING (_app_protocol)                                                                                               \
   STRING (_attach)                                                                                                     \
+  STRING (_buffer)                                                                                                     \
   STRING (_call_eof_received)                                                                                          \
   STRING (_control_app_writing)                                                                                        \
   STRING (_control_ssl_reading)                                                                                        \
@@ -83,13 +84,19 @@ struct _PyLoop
   STRING (_do_handshake)                                                                                               \
   STRING (_do_read__buffered)                                                                                          \
   STRING (_do_shutdown)                                                                                                \
+  STRING (_eof)                                                                                                        \
+  STRING (_limit)                                                                                                      \
   STRING (_report_failure)                                                                                             \
   STRING (_ssl_protocol)                                                                                               \
   STRING (_sslobj)                                                                                                     \
   STRING (_start_shutdown)                                                                                             \
+  STRING (_stream_reader_wr)                                                                                           \
+  STRING (_waiter)                                                                                                     \
+  STRING (_wakeup_waiter)                                                                                              \
   STRING (append)                                                                                                      \
   STRING (buffer_updated)                                                                                              \
   STRING (cancelled)                                                                                                   \
+  STRING (co_filename)                                                                                                 \
   STRING (connection_lost)                                                                                             \
   STRING (connection_made)                                                                                             \
   STRING (context)                                                                                                     \
@@ -97,6 +104,7 @@ struct _PyLoop
   STRING (data_received)                                                                                               \
   STRING (done)                                                                                                        \
   STRING (eof_received)                                                                                                \
+  STRING (feed_data)                                                                                                   \
   STRING (fileno)                                                                                                      \
   STRING (func)                                                                                                        \
   STRING (get_buffer)                                                                                                  \
@@ -209,6 +217,7 @@ int py_ssl_init_types (PyObject *module);
 int py_ssl_receive (PyObject *protocol, const guint8 *data, gsize length);
 
 /* py-debug.c */
+PyObject *py_loop_get_debug (PyObject *self, PyObject *unused);
 PyObject *py_debug_get (PyObject *self, void *unused);
 int py_debug_set (PyObject *self, PyObject *value, void *name);
 void py_debug_add_loop (PyLoop *self);
@@ -240,6 +249,11 @@ py_turn_end (PyTurnScope *self)
   if (G_UNLIKELY (self->loop != NULL))
     py_turn_end_debug (self);
 }
+
+/* py-stream.c */
+int py_stream_init (void);
+gboolean py_stream_is_protocol (PyObject *protocol);
+int py_stream_feed (PyObject *protocol, const guint8 *data, gsize length);
 
 /* py-transport.c */
 int py_transport_init_type (PyObject *module);

@@ -17,6 +17,13 @@ refuse_to_delete (const char *name)
   return -1;
 }
 
+/* asyncio's futures and tasks each ask for it when they are made. */
+PyObject *
+py_loop_get_debug (PyObject *self, PyObject *unused)
+{
+  return PyBool_FromLong (((PyLoop *) self)->is_debug);
+}
+
 PyObject *
 py_debug_get (PyObject *self, void *unused)
 {

@@ -715,6 +715,7 @@ loop_dealloc (PyObject *self)
   Py_DECREF (type);
 }
 
+PyDoc_STRVAR (get_debug_doc, "get_debug($self, /)\n--\n\nTell whether debug mode is on.");
 PyDoc_STRVAR (sock_recv_doc, "sock_recv($self, sock, n, /)\n--\n\nReceive up to n bytes from a socket.");
 PyDoc_STRVAR (sock_recv_into_doc,
               "sock_recv_into($self, sock, buf, /)\n--\n\n"
@@ -741,6 +742,7 @@ static PyMethodDef loop_methods[] = {
   { "_run", loop_run, METH_NOARGS, run_doc },
   { "_close", loop_close, METH_NOARGS, close_doc },
   { "stop", loop_stop, METH_NOARGS, stop_doc },
+  { "get_debug", py_loop_get_debug, METH_NOARGS, get_debug_doc },
   { "time", loop_time, METH_NOARGS, time_doc },
   { "call_soon", FASTCALL (loop_call_soon), METH_FASTCALL | METH_KEYWORDS, call_soon_doc },
   { "call_soon_threadsafe", FASTCALL (loop_call_soon_threadsafe), METH_FASTCALL | METH_KEYWORDS,

@@ -235,13 +235,34 @@ give_to_buffer (PyTransport *self, const guint8 *data, gsize length)
   return TRUE;
 }
 
+/* Returns: 0, or -1 with an exception */
+static int
+give_to_protocol (PyTransport *self, const guint8 *data, gsize length)
+{
+  PyObject *bytes;
+  PyObject *result;
+
+  if (self->is_stream)
+    {
+      int fed = py_stream_feed (self->protocol, data, length);
+
+      if (fed != 0)
+        return MIN (fed, 0);
+    }
+
+  bytes = PyBytes_FromStringAndSize ((const char *) data, (Py_ssize_t) length);
+  result = bytes != NULL ? PyObject_CallMethodOneArg (self->protocol, py_str.data_received, bytes) : NULL;
+  Py_XDECREF (bytes);
+  Py_XDECREF (result);
+
+  return result != NULL ? 0 : -1;
+}
+
 static void
 data_received (LoopTransport *transport, const guint8 *data, gsize length, gpointer user_data)
 {
   PyTransport *self = user_data;
   PyTurnScope turn;
-  PyObject *bytes;
-  PyObject *result;
 
   if (G_UNLIKELY (self->is_lost))
     return;
@@ -257,15 +278,9 @@ data_received (LoopTransport *transport, const guint8 *data, gsize length, gpoin
     {
       give_to_buffer (self, data, length);
     }
-  else
+  else if (give_to_protocol (self, data, length) < 0)
     {
-      bytes = PyBytes_FromStringAndSize ((const char *) data, (Py_ssize_t) length);
-      result = bytes != NULL ? PyObject_CallMethodOneArg (self->protocol, py_str.data_received, bytes) : NULL;
-      Py_XDECREF (bytes);
-      if (G_UNLIKELY (result == NULL))
-        py_transport_fatal_error (self, "Fatal error: protocol.data_received() call failed.");
-      else
-        Py_DECREF (result);
+      py_transport_fatal_error (self, "Fatal error: protocol.data_received() call failed.");
     }
   py_turn_end (&turn);
   Py_DECREF (self);

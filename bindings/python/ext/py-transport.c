@@ -203,6 +203,7 @@ take_protocol (PyTransport *self, PyObject *protocol)
 
   self->is_buffered = (char) is_buffered;
   self->is_ssl = (char) PyObject_TypeCheck (protocol, py_ssl_type);
+  self->is_stream = (char) py_stream_is_protocol (protocol);
   Py_XSETREF (self->protocol, Py_NewRef (protocol));
   if (self->bridge != NULL)
     name_bridge (self);

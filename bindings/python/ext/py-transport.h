@@ -33,6 +33,7 @@ typedef struct
   guint n_lost_writes;
   char is_buffered; /* the protocol is an asyncio.BufferedProtocol */
   char is_ssl;      /* and is ours for TLS */
+  char is_stream;   /* the protocol is that of asyncio's streams */
   char is_closing;
   char is_lost; /* connection_lost is due or was called */
   char is_eof;

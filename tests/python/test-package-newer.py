@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import os
 import socket
 import tempfile
@@ -303,7 +304,26 @@ class Test(unittest.IsolatedAsyncioTestCase):
             self.loop.create_task(coro, priority=1)
         with self.assertRaises(TypeError):
             self.loop.create_task(priority=1)
+        for args in ((), (coro, "name"), (coro, coro)):
+            with self.assertRaisesRegex(TypeError, "one positional argument"):
+                self.loop.create_task(*args)
+        with self.assertRaises(TypeError):
+            self.loop.create_task(coro, coro=coro)
+        with self.assertRaises(TypeError):
+            self.loop.create_task(1)
         coro.close()
+
+    async def test_task_arguments_by_name(self):
+        context = contextvars.copy_context()
+        variable = contextvars.ContextVar("variable")
+
+        async def set_variable():
+            variable.set(1)
+
+        task = self.loop.create_task(coro=set_variable(), context=context, name="that")
+        await task
+        self.assertEqual((task.get_name(), context.get(variable), variable.get(None)), ("that", 1, None))
+        self.assertRegex(self.loop.create_task(name=None, coro=asyncio.sleep(0)).get_name(), r"^Task-\d+$")
 
 
 if __name__ == "__main__":

@@ -146,6 +146,11 @@ PyObject *py_exception_from_gerror (const GError *error);
 /* py-executor.c */
 int py_executor_init_type (PyObject *module);
 
+/* py-future.c */
+int py_future_init (void);
+PyObject *py_loop_create_future (PyObject *loop, PyObject *unused);
+PyObject *py_loop_create_task (PyObject *loop, PyObject *const *args, Py_ssize_t n_args, PyObject *kwnames);
+
 /* py-gc.c */
 int py_gc_init (void);
 void py_gc_add_loop (PyLoop *loop);
@@ -257,6 +262,7 @@ int py_stream_feed (PyObject *protocol, const guint8 *data, gsize length);
 
 /* py-transport.c */
 int py_transport_init_type (PyObject *module);
+gboolean py_loop_check_unused (PyLoop *loop, PyObject *fd);
 PyObject *py_loop_get_transports_of (PyObject *self, PyObject *server);
 LoopProtocol *py_transport_make_bridge (PyLoop *loop, PyObject *protocol, PyObject *server);
 PyObject *py_loop_make_socket_transport (PyObject *self, PyObject *args, PyObject *kwargs);

@@ -13,11 +13,6 @@
 
 PyTypeObject *py_loop_type;
 
-static PyObject *future_type; /* asyncio.Future */
-static PyObject *task_type;   /* asyncio.Task */
-static PyObject *loop_kwnames;
-static PyObject *task_kwnames;
-
 /* Returns: @self as it is, or %NULL with an exception if it is closed or was never initialised */
 PyLoop *
 py_loop_get_open (PyObject *self)
@@ -425,9 +420,15 @@ typedef void (*NameWatchFunc) (LoopEventLoop *, int, const char *);
 
 /* As epoll says it, and so asyncio: of files that are always ready, and of what is not open. Takes @error. */
 static void
-raise_watch_error (GError *error)
+raise_watch_error (PyLoop *loop, PyObject *fd, GError *error)
 {
   gboolean is_file = g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED);
+
+  if (g_error_matches (error, LOOP_ERROR, LOOP_ERROR_DESCRIPTOR_IN_USE) && !py_loop_check_unused (loop, fd))
+    {
+      g_error_free (error);
+      return;
+    }
 
   if (!is_file && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT))
     {
@@ -466,7 +467,7 @@ add_watch (PyObject *self,
   if (!add (call.loop->loop, fd, py_handle_run, py_handle_give (handle), py_handle_removed, &error))
     {
       Py_DECREF (handle);
-      raise_watch_error (error);
+      raise_watch_error (call.loop, args[0], error);
       return NULL;
     }
   /* Whether somebody looks or not: it may be there for long, and somebody come later. */
@@ -488,6 +489,13 @@ remove_watch (PyObject *self, PyObject *fd_object, gboolean (*remove) (LoopEvent
     return NULL;
 
   return PyBool_FromLong (remove (loop->loop, fd));
+}
+
+/* Where nothing could be removed: it is not for the caller to remove, or there is nothing. */
+static PyObject *
+loop_check_unused (PyObject *self, PyObject *fd)
+{
+  return py_loop_check_unused ((PyLoop *) self, fd) ? Py_NewRef (Py_False) : NULL;
 }
 
 static PyObject *
@@ -512,63 +520,6 @@ static PyObject *
 loop_remove_writer (PyObject *self, PyObject *fd)
 {
   return remove_watch (self, fd, loop_event_loop_remove_writer);
-}
-
-/* --- Futures and tasks ------------------------------------------------------------------------ */
-
-PyDoc_STRVAR (create_future_doc, "create_future($self, /)\n--\n\nCreate a Future attached to the loop.");
-
-static PyObject *
-loop_create_future (PyObject *self, PyObject *unused)
-{
-  return PyObject_Vectorcall (future_type, &self, 0, loop_kwnames);
-}
-
-PyDoc_STRVAR (create_task_doc,
-              "create_task($self, coro, *, name=None, context=None, **kwargs)\n--\n\n"
-              "Schedule a coroutine and return its Task.");
-
-/* Than name and context, that is, and coro. */
-static gboolean
-has_other_keywords (PyObject *kwargs)
-{
-  PyObject *key;
-  PyObject *value;
-  Py_ssize_t position = 0;
-
-  while (kwargs != NULL && PyDict_Next (kwargs, &position, &key, &value))
-    {
-      if (PyUnicode_CompareWithASCIIString (key, "name") != 0 &&
-          PyUnicode_CompareWithASCIIString (key, "context") != 0 && PyUnicode_CompareWithASCIIString (key, "coro") != 0)
-        return TRUE;
-    }
-
-  return FALSE;
-}
-
-static PyObject *
-loop_create_task (PyObject *self, PyObject *args, PyObject *kwargs)
-{
-  static char *keywords[] = { "coro", "name", "context", NULL };
-  PyLoop *loop = (PyLoop *) self;
-  PyObject *coro;
-  PyObject *name = Py_None;
-  PyObject *context = Py_None;
-
-  if (G_UNLIKELY (has_other_keywords (kwargs)))
-    {
-      if (!PyArg_ParseTuple (args, "O:create_task", &coro) || py_loop_get_open (self) == NULL)
-        return NULL;
-      return PyObject_CallMethod (self, "_create_task_with", "OO", coro, kwargs);
-    }
-  if (!PyArg_ParseTupleAndKeywords (args, kwargs, "O|$OO:create_task", keywords, &coro, &name, &context) ||
-      py_loop_get_open (self) == NULL)
-    return NULL;
-
-  if (G_UNLIKELY (loop->task_factory != Py_None))
-    return PyObject_CallMethod (self, "_create_task_by_factory", "OOO", coro, name, context);
-
-  return PyObject_Vectorcall (task_type, (PyObject *[]) { coro, self, name, context }, 1, task_kwnames);
 }
 
 /* --- What libloop reports --------------------------------------------------------------------- */
@@ -715,6 +666,10 @@ loop_dealloc (PyObject *self)
   Py_DECREF (type);
 }
 
+PyDoc_STRVAR (create_future_doc, "create_future($self, /)\n--\n\nCreate a Future attached to the loop.");
+PyDoc_STRVAR (create_task_doc,
+              "create_task($self, coro, *, name=None, context=None, **kwargs)\n--\n\n"
+              "Schedule a coroutine and return its Task.");
 PyDoc_STRVAR (get_debug_doc, "get_debug($self, /)\n--\n\nTell whether debug mode is on.");
 PyDoc_STRVAR (sock_recv_doc, "sock_recv($self, sock, n, /)\n--\n\nReceive up to n bytes from a socket.");
 PyDoc_STRVAR (sock_recv_into_doc,
@@ -753,9 +708,10 @@ static PyMethodDef loop_methods[] = {
   { "_add_writer", FASTCALL (loop_add_writer), METH_FASTCALL, NULL },
   { "_remove_reader", loop_remove_reader, METH_O, NULL },
   { "_remove_writer", loop_remove_writer, METH_O, NULL },
-  { "create_future", loop_create_future, METH_NOARGS, create_future_doc },
+  { "create_future", py_loop_create_future, METH_NOARGS, create_future_doc },
+  { "_check_unused", loop_check_unused, METH_O, NULL },
   { "_transports_of", py_loop_get_transports_of, METH_O, NULL },
-  { "create_task", FASTCALL (loop_create_task), METH_VARARGS | METH_KEYWORDS, create_task_doc },
+  { "create_task", FASTCALL (py_loop_create_task), METH_FASTCALL | METH_KEYWORDS, create_task_doc },
   { "_make_socket_transport", FASTCALL (py_loop_make_socket_transport), METH_VARARGS | METH_KEYWORDS, NULL },
   { "sock_recv", FASTCALL (py_loop_sock_recv), METH_FASTCALL, sock_recv_doc },
   { "sock_recv_into", FASTCALL (py_loop_sock_recv_into), METH_FASTCALL, sock_recv_into_doc },
@@ -782,13 +738,6 @@ static PyType_Spec loop_spec = {
 int
 py_loop_init_type (PyObject *module)
 {
-  future_type = py_import_attribute ("asyncio", "Future");
-  task_type = py_import_attribute ("asyncio", "Task");
-  loop_kwnames = Py_BuildValue ("(O)", py_str.loop);
-  task_kwnames = Py_BuildValue ("(OOO)", py_str.loop, py_str.name, py_str.context);
-  if (future_type == NULL || task_type == NULL || loop_kwnames == NULL || task_kwnames == NULL)
-    return -1;
-
   py_loop_type = (PyTypeObject *) PyType_FromModuleAndSpec (module, &loop_spec, NULL);
 
   return py_loop_type == NULL ? -1 : PyModule_AddType (module, py_loop_type);

@@ -58,7 +58,7 @@ module_exec (PyObject *module)
   if (!intern_strings () || py_gc_init () < 0 || py_name_init () < 0 || py_inspection_init (module) < 0 ||
       py_executor_init_type (module) < 0 || py_handle_init_types (module) < 0 || py_loop_init_type (module) < 0 ||
       py_server_init_type (module) < 0 || py_sock_init_type (module) < 0 || py_stream_init () < 0 ||
-      py_transport_init_type (module) < 0 || py_ssl_init_types (module) < 0)
+      py_future_init () < 0 || py_transport_init_type (module) < 0 || py_ssl_init_types (module) < 0)
     return -1;
 
   return 0;

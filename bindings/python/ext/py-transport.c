@@ -556,6 +556,29 @@ py_loop_get_transports_of (PyObject *self, PyObject *server)
   return transports;
 }
 
+/* Returns: %TRUE, or %FALSE with an exception if that descriptor is a transport's */
+gboolean
+py_loop_check_unused (PyLoop *loop, PyObject *fd_object)
+{
+  int fd = PyObject_AsFileDescriptor (fd_object);
+
+  if (fd < 0)
+    return FALSE;
+
+  for (PyOwned *owned = loop->owned.next; owned != NULL && owned != &loop->owned; owned = owned->next)
+    {
+      PyTransport *transport = (PyTransport *) owned->object;
+
+      if (Py_IS_TYPE (owned->object, py_transport_type) && transport->fd == fd && !transport->is_closing)
+        {
+          PyErr_Format (PyExc_RuntimeError, "File descriptor %R is used by transport %R", fd_object, transport);
+          return FALSE;
+        }
+    }
+
+  return TRUE;
+}
+
 /* As asyncio's own method of this name, which create_connection() and others call. */
 PyObject *
 py_loop_make_socket_transport (PyObject *loop_object, PyObject *args, PyObject *kwargs)

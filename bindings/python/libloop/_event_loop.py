@@ -248,6 +248,16 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
                                     server_hostname=server_hostname, ssl_handshake_timeout=ssl_handshake_timeout,
                                     ssl_shutdown_timeout=ssl_shutdown_timeout)
 
+    # --- Descriptors --------------------------------------------------------------------------
+
+    def remove_reader(self, fd):
+        """Stop watching a descriptor for being readable, and tell whether it was watched."""
+        return super().remove_reader(fd) or self._check_unused(fd)
+
+    def remove_writer(self, fd):
+        """Stop watching a descriptor for being writable, and tell whether it was watched."""
+        return super().remove_writer(fd) or self._check_unused(fd)
+
     # --- Files --------------------------------------------------------------------------------
 
     async def _sendfile_native(self, transp, file, offset, count):

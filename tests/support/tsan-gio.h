@@ -5,10 +5,11 @@
 #include "config.h"
 
 /*
- * To be included by a program in which GLib works in threads of its own: GDBus's, GIO's pool for streams that block.
- * What it hands over between them and the program is ordered in ways that ThreadSanitizer cannot see and tsan-glib.c
- * cannot tell of. In such a program the sanitizer does not look at what functions of the C library read and write,
- * whoever calls them; it still looks at all that libloop's own code does.
+ * To be included by a program in which GLib works in threads of its own: GDBus's, GIO's pool for streams that block;
+ * or in which threads make quarks, as that of a process pool does for the domains of errors. What it hands over between
+ * them and the program is ordered in ways that ThreadSanitizer cannot see and tsan-glib.c cannot tell of. In such a
+ * program the sanitizer does not look at what functions of the C library read and write, whoever calls them; it still
+ * looks at all that libloop's own code does.
  */
 
 #ifdef LOOP_WITH_TSAN

@@ -3,6 +3,7 @@
 #include "process-check.h"
 
 #include "loop-process-frame-private.h"
+#include "tsan-gio.h"
 
 #include <signal.h>
 #include <string.h>

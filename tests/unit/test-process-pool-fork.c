@@ -4,6 +4,7 @@
 
 #include "loop-error.h"
 #include "loop-signal-watcher.h"
+#include "tsan-gio.h"
 
 #include <dlfcn.h>
 #include <errno.h>

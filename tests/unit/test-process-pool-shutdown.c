@@ -3,6 +3,7 @@
 #include "process-check.h"
 
 #include "loop-error.h"
+#include "tsan-gio.h"
 
 /* The end of a process pool, waited for or not, of a loop whose jobs are not done; and several loops. */
 

@@ -5,6 +5,7 @@
 #include "loop-error.h"
 #include "loop-exception-context.h"
 #include "loop-process-frame-private.h"
+#include "tsan-gio.h"
 
 #include <string.h>
 #include <unistd.h>

@@ -4,6 +4,9 @@
 What is called for each callback, timer, descriptor and message is in C, in _libloop; what is
 called once for each connection, server or run is asyncio's own, in its base classes, and
 does the same with libloop underneath.
+
+Modules that not every program needs are imported where they are: what starts often should
+start soon.
 """
 
 import contextlib
@@ -21,7 +24,7 @@ from asyncio.unix_events import _UnixSelectorEventLoop
 
 import _libloop
 
-from . import _datagram, _executor, _server, _ssl, _subprocess, _watchdog
+from . import _server
 
 # Of Python 3.13; in earlier ones the files of unix sockets stay.
 _CLEANUP_SOCKET = sys.version_info >= (3, 13)
@@ -43,6 +46,9 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
     # In debug mode, while the loop runs or is the running one of a thread that iterates its context.
     _watchdog = None
     _is_adopted = False
+
+    # The type of the executor that there is by default, once there is one.
+    _own_executor_type = None
 
     def __init__(self, context=None):
         if hasattr(self, "_servers"):
@@ -142,7 +148,8 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
     def _watch_if_debugged(self):
         wanted = self._debug and (self._is_adopted or self.is_running())
         if wanted and self._watchdog is None:
-            self._watchdog = _watchdog.Watchdog(self, EventLoop.run_forever)
+            from ._watchdog import Watchdog
+            self._watchdog = Watchdog(self, EventLoop.run_forever)
         elif not wanted and self._watchdog is not None:
             self._watchdog.stop()
             self._watchdog = None
@@ -155,12 +162,13 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
                        ssl_handshake_timeout=constants.SSL_HANDSHAKE_TIMEOUT,
                        ssl_shutdown_timeout=constants.SSL_SHUTDOWN_TIMEOUT):
         if sslcontext is not None:
+            from ._ssl import SSLProtocol
             application_factory = protocol_factory
 
             def protocol_factory():
-                return _ssl.SSLProtocol(self, application_factory(), sslcontext, None, True,
-                                        ssl_handshake_timeout=ssl_handshake_timeout,
-                                        ssl_shutdown_timeout=ssl_shutdown_timeout)
+                return SSLProtocol(self, application_factory(), sslcontext, None, True,
+                                   ssl_handshake_timeout=ssl_handshake_timeout,
+                                   ssl_shutdown_timeout=ssl_shutdown_timeout)
 
         self._servers[sock] = self._serve(sock.fileno(), protocol_factory, server, backlog)
 
@@ -231,22 +239,25 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
             exceptions.extend(errors)
 
     def _make_datagram_transport(self, *args, **kwargs):
-        return _datagram.DatagramTransport(self, *args, **kwargs)
+        from ._datagram import DatagramTransport
+        return DatagramTransport(self, *args, **kwargs)
 
     # --- TLS ----------------------------------------------------------------------------------
 
     def _make_ssl_transport(self, rawsock, protocol, sslcontext, waiter=None, *, server_side=False,
                             server_hostname=None, extra=None, server=None, **timeouts):
-        ssl_protocol = _ssl.SSLProtocol(self, protocol, sslcontext, waiter, server_side, server_hostname, **timeouts)
+        from ._ssl import SSLProtocol
+        ssl_protocol = SSLProtocol(self, protocol, sslcontext, waiter, server_side, server_hostname, **timeouts)
         self._make_socket_transport(rawsock, ssl_protocol, extra=extra, server=server)
         return ssl_protocol._app_transport
 
     async def start_tls(self, transport, protocol, sslcontext, *, server_side=False, server_hostname=None,
                         ssl_handshake_timeout=None, ssl_shutdown_timeout=None):
         """Upgrade a transport to TLS, and return the transport that the protocol is to use from then on."""
-        return await _ssl.start_tls(self, transport, protocol, sslcontext, server_side=server_side,
-                                    server_hostname=server_hostname, ssl_handshake_timeout=ssl_handshake_timeout,
-                                    ssl_shutdown_timeout=ssl_shutdown_timeout)
+        from ._ssl import start_tls
+        return await start_tls(self, transport, protocol, sslcontext, server_side=server_side,
+                               server_hostname=server_hostname, ssl_handshake_timeout=ssl_handshake_timeout,
+                               ssl_shutdown_timeout=ssl_shutdown_timeout)
 
     # --- Descriptors --------------------------------------------------------------------------
 
@@ -322,15 +333,19 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
             self._check_default_executor()
             executor = self._default_executor
             if executor is None:
-                executor = self._default_executor = _executor.DefaultExecutor()
-            if type(executor) is _executor.DefaultExecutor:
+                from ._executor import DefaultExecutor
+                executor = self._default_executor = DefaultExecutor()
+                self._own_executor_type = DefaultExecutor
+            if type(executor) is self._own_executor_type:
                 return executor.run(self, func, args)
         return futures.wrap_future(executor.submit(func, *args), loop=self)
 
     def set_default_executor(self, executor):
         """Have run_in_executor(None, ...) use that ThreadPoolExecutor."""
-        if isinstance(executor, _executor.DefaultExecutor):
+        from ._executor import DefaultExecutor
+        if isinstance(executor, DefaultExecutor):
             self._default_executor = executor
+            self._own_executor_type = DefaultExecutor
         else:
             super().set_default_executor(executor)
 
@@ -364,8 +379,8 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
 
     async def _make_subprocess_transport(self, protocol, args, shell, stdin, stdout, stderr, bufsize, extra=None,
                                          **kwargs):
-        return await _subprocess.make_transport(self, protocol, args, shell, stdin, stdout, stderr, bufsize, extra,
-                                                **kwargs)
+        from ._subprocess import make_transport
+        return await make_transport(self, protocol, args, shell, stdin, stdout, stderr, bufsize, extra, **kwargs)
 
     # --- Failures -----------------------------------------------------------------------------
 
@@ -381,7 +396,8 @@ class EventLoop(_libloop.Loop, _UnixSelectorEventLoop):
 
     def _report_if_slow(self, what, seconds):
         if seconds >= self.slow_callback_duration:
-            logger.warning("Executing %s took %.3f seconds", _watchdog.describe(what), seconds)
+            from ._watchdog import describe
+            logger.warning("Executing %s took %.3f seconds", describe(what), seconds)
 
     def _create_task_with(self, coro, kwargs):
         # Of other arguments, which Python has from 3.13 on, only the factory or the task knows.

@@ -74,8 +74,9 @@ addresses_to_variant (const LoopRow *row)
     {
       g_autoptr (GVariant) address = address_to_variant (row, (int) i);
 
-      if (address != NULL)
-        g_string_append_printf (text, "%s%s", text->len > 0 ? " " : "", g_variant_get_string (address, NULL));
+      /* What listens has an address, but the kernel may not have told it. */
+      g_string_append_printf (text, "%s%s", text->len > 0 ? " " : "",
+                              address != NULL ? g_variant_get_string (address, NULL) : "?");
     }
   if (row->n_addresses > LOOP_ROW_N_ADDRESSES)
     g_string_append (text, " …");

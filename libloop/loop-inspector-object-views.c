@@ -141,7 +141,9 @@ loop_view_complete_server (LoopRow *row)
     {
       const LoopListener *listener = g_ptr_array_index (server->listeners, i);
 
-      if (row->n_addresses < LOOP_ROW_N_ADDRESSES && listener->watch.fd >= 0)
+      if (listener->watch.fd < 0)
+        continue;
+      if (row->n_addresses < LOOP_ROW_N_ADDRESSES)
         ask_for_address (row, row->n_addresses, listener->watch.fd, getsockname);
       row->n_addresses++;
     }

@@ -230,6 +230,25 @@ class TestWatchdog(unittest.TestCase):
                 time.sleep(0.01)
         self.assertFalse(self.is_watched())
 
+    def test_end_of_the_interpreter(self):
+        """It may find a loop that is watched, and close it at the very last."""
+        program = """if True:
+            import sys, libloop
+            from gi.repository import GLib
+            loop = libloop.new_event_loop(GLib.MainContext.new())
+            loop.set_debug(True)
+
+            class Last:
+                def __del__(self):
+                    loop.close()
+                    print(sys.is_finalizing())
+
+            sys.modules["last"] = Last()
+            """
+        result = subprocess.run([sys.executable, "-c", program], timeout=60, check=True, text=True,
+                                stdout=subprocess.PIPE)
+        self.assertEqual(result.stdout, "True\n")
+
     def test_nothing_is_kept(self):
         import gc
         import weakref

@@ -34,9 +34,9 @@ class Watchdog:
         self._thread.start()
 
     def stop(self):
-        """Stop, and wait until it has, unless a slow callback's report is what stops it."""
+        """Stop, and wait until it has, unless it is a report's handler that stops it, or the interpreter's end."""
         self._is_over.set()
-        if self._thread is not threading.current_thread():
+        if self._thread is not threading.current_thread() and not sys.is_finalizing():
             self._thread.join()
 
     def _watch(self):

@@ -45,6 +45,7 @@ struct _LoopIOChannel
   pthread_mutex_t mutex;
   pthread_cond_t cond;
   GQueue sources;
+  GSList *held;             /* sources, with references that are dropped when the mutex is free */
   LoopTransport *transport; /* NULL once it is lost */
   LoopWriteBuffer input;    /* what was received and not read yet */
   GPtrArray *output;        /* or NULL; GBytes: for the loop's thread to write */
@@ -108,6 +109,8 @@ gboolean loop_io_channel_check (LoopIOChannel *self, LoopIOEvent event);
 G_GNUC_INTERNAL
 void loop_io_channel_wake (LoopIOChannel *self);
 G_GNUC_INTERNAL
+void loop_io_channel_unlock_and_drop_held (LoopIOChannel *self);
+G_GNUC_INTERNAL
 gboolean loop_io_channel_is_ready (LoopIOChannel *self, LoopIOEvent event);
 G_GNUC_INTERNAL
 GSource *loop_io_channel_create_source (LoopIOChannel *self, LoopIOEvent event);
@@ -139,7 +142,10 @@ loop_io_channel_lock (LoopIOChannel *self)
 static inline void
 loop_io_channel_unlock (LoopIOChannel *self)
 {
-  pthread_mutex_unlock (&self->mutex);
+  if (G_UNLIKELY (self->held != NULL))
+    loop_io_channel_unlock_and_drop_held (self);
+  else
+    pthread_mutex_unlock (&self->mutex);
 }
 
 G_END_DECLS

@@ -52,6 +52,27 @@ loop_io_channel_is_ready (LoopIOChannel *self, LoopIOEvent event)
   return is_ready;
 }
 
+/*
+ * Takes a reference to a source that others may be dropping. GLib counts down to zero before it takes the reference
+ * with which it calls dispose, and a source must not be used in between. It has no weak references.
+ */
+static gboolean
+ref_unless_dropped (GSource *source)
+{
+  gint *ref_count = (gint *) &source->ref_count;
+  gint n;
+
+  do
+    {
+      n = g_atomic_int_get (ref_count);
+      if (n == 0)
+        return FALSE;
+    }
+  while (!g_atomic_int_compare_and_exchange (ref_count, n, n + 1));
+
+  return TRUE;
+}
+
 /* Under the mutex, when something may have become ready. */
 void
 loop_io_channel_wake (LoopIOChannel *self)
@@ -60,11 +81,28 @@ loop_io_channel_wake (LoopIOChannel *self)
     {
       LoopIOSource *source = link->data;
 
-      if (!g_source_is_destroyed (&source->source) && loop_io_channel_check (self, source->event))
+      if (!loop_io_channel_check (self, source->event) || !ref_unless_dropped (&source->source))
+        continue;
+
+      if (!g_source_is_destroyed (&source->source))
         g_source_set_ready_time (&source->source, 0);
+      self->held = g_slist_prepend (self->held, source);
     }
 
   pthread_cond_broadcast (&self->cond);
+}
+
+/* A reference may turn out to be the last one, and then takes the mutex. */
+void
+loop_io_channel_unlock_and_drop_held (LoopIOChannel *self)
+{
+  GSList *held = g_steal_pointer (&self->held);
+
+  /* So may a source's to the channel. */
+  g_object_ref (self);
+  pthread_mutex_unlock (&self->mutex);
+  g_slist_free_full (held, (GDestroyNotify) g_source_unref);
+  g_object_unref (self);
 }
 
 static gboolean
@@ -79,17 +117,16 @@ io_source_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
   return callback != NULL ? callback (user_data) : G_SOURCE_CONTINUE;
 }
 
-/*
- * The last reference is dropped, perhaps in another thread than the one that wakes sources up at this moment: in here
- * there is a reference still, and whoever has the lock may use the source.
- */
+/* Whoever wakes it up at this moment may have taken a reference, and then drops the last one for a second time. */
 static void
 io_source_dispose (GSource *source)
 {
   LoopIOSource *self = (LoopIOSource *) source;
 
   loop_io_channel_lock (self->channel);
-  g_queue_unlink (&self->channel->sources, &self->link);
+  if (self->link.data != NULL)
+    g_queue_unlink (&self->channel->sources, &self->link);
+  self->link.data = NULL;
   loop_io_channel_unlock (self->channel);
 }
 

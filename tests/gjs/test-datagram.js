@@ -73,10 +73,11 @@ for (const [name, makeLoop] of Object.entries (contexts))
   }));
 
 test ('a protocol that throws, and a factory that does', () => withLoop (contexts.default, (loop, reports) => {
+  const received = loop.create_future ();
   const Broken = GObject.registerClass ({ Implements: [Loop.DatagramProtocol] }, class Broken extends GObject.Object {
     vfunc_datagram_received ()
     {
-      loop.stop ();
+      received.set_result (true);
       throw new RangeError ('broken');
     }
   });
@@ -86,7 +87,7 @@ test ('a protocol that throws, and a factory that does', () => withLoop (context
 
   loop.run_until_complete (
     loop.create_datagram_endpoint (options ({ remote_addr: loopback (port) }), () => new Client (loop)));
-  loop.run_forever ();
+  loop.run_until_complete (received);
   assert (reports.shift ().get_exception () instanceof RangeError);
   assert (!server.is_closing ());
 
@@ -109,18 +110,19 @@ test ('unix sockets', () => withLoop (contexts.default, loop => {
   const folder = GLib.Dir.make_tmp ('libloop-XXXXXX');
   const local_addr = Gio.UnixSocketAddress.new (`${folder}/server`);
   const remote_addr = local_addr;
+  const received = loop.create_future ();
   const Sink = GObject.registerClass ({ Implements: [Loop.DatagramProtocol] }, class Sink extends GObject.Object {
     vfunc_datagram_received (data, addr)
     {
       this.received = [decode (data), addr];
-      loop.stop ();
+      received.set_result (true);
     }
   });
   const sink = new Sink ();
 
   loop.run_until_complete (loop.create_datagram_endpoint (options ({ local_addr }), () => sink));
   loop.run_until_complete (loop.create_datagram_endpoint (options ({ remote_addr }), () => new Client (loop)));
-  loop.run_forever ();
+  loop.run_until_complete (received);
   assertEqual (sink.received[0], 'hello');
   assertEqual (sink.received[1], null);
   GLib.unlink (`${folder}/server`);

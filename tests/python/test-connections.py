@@ -45,13 +45,15 @@ def serve_activated():
     assert names == ["unknown", "unknown"], names
     assert "LISTEN_FDS" not in GLib.get_environ()
 
+    ended = loop.create_future()
+
     class Once(Echo):
         def connection_lost(self, exc):
-            loop.stop()
+            ended.set_result(None)
 
     for sock in sockets:
         loop.run_until_complete(loop.create_server(Once, sock=sock))
-    loop.run_forever()
+    loop.run_until_complete(ended)
 
 
 class TestConnections(unittest.TestCase):

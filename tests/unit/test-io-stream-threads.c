@@ -2,6 +2,8 @@
 
 #include "io-check.h"
 
+#include "loop-io-channel-private.h"
+
 #include <string.h>
 
 /* A transport as a GIOStream, used in other threads than that of the loop. */
@@ -238,4 +240,54 @@ START_TEST (test_async)
 }
 END_TEST
 
-LOOP_TEST_MAIN ("io-stream-threads", test_blocking, test_end_of_wait, test_drop, test_async)
+#define N_SOURCES 200000
+
+typedef struct
+{
+  LoopIOChannel *channel;
+  gboolean is_done;
+} Dropper;
+
+static gpointer
+drop_sources (gpointer data)
+{
+  Dropper *self = data;
+
+  for (guint i = 0; i < N_SOURCES; i++)
+    {
+      GSource *source = loop_io_channel_create_source (self->channel, LOOP_IO_READABLE);
+
+      if (i % 2 == 0)
+        g_source_destroy (source);
+      g_source_unref (source);
+    }
+  __atomic_store_n (&self->is_done, TRUE, __ATOMIC_RELEASE);
+
+  return NULL;
+}
+
+/* Sources are woken up while another thread drops them. */
+START_TEST (test_dropped_sources)
+{
+  g_auto (Tcp) tcp = (io_prepare (), tcp_new ());
+  Dropper dropper = { 0 };
+  GThread *thread;
+
+  tcp.set_up = echo_back;
+  dropper.channel = loop_io_channel_new (tcp_connect (&tcp)->transport);
+  /* What is lost is always ready. */
+  tcp_close_loop (&tcp);
+  thread = g_thread_new ("work", drop_sources, &dropper);
+  while (!__atomic_load_n (&dropper.is_done, __ATOMIC_ACQUIRE))
+    {
+      loop_io_channel_lock (dropper.channel);
+      loop_io_channel_wake (dropper.channel);
+      loop_io_channel_unlock (dropper.channel);
+    }
+  g_thread_join (thread);
+  ck_assert_uint_eq (dropper.channel->sources.length, 0);
+  g_object_unref (dropper.channel);
+}
+END_TEST
+
+LOOP_TEST_MAIN ("io-stream-threads", test_blocking, test_end_of_wait, test_drop, test_async, test_dropped_sources)

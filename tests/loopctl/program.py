@@ -200,7 +200,14 @@ class TestCase(unittest.TestCase):
         self.target.send_signal(signal.SIGSTOP)
         tasks = f"/proc/{self.target.pid}/task"
         deadline = time.monotonic() + 10
-        while any(Path(tasks, task, "stat").read_text().rpartition(")")[2].split()[0] != "T" for task in os.listdir(tasks)):
+
+        def runs(task):
+            try:
+                return Path(tasks, task, "stat").read_text().rpartition(")")[2].split()[0] != "T"
+            except (FileNotFoundError, ProcessLookupError):
+                return False
+
+        while any(runs(task) for task in os.listdir(tasks)):
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.001)
 

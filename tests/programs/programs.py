@@ -7,6 +7,7 @@ runs them on asyncio's own loop, to see whose fault a failure is.
 """
 
 import asyncio
+import contextlib
 import gc
 import hashlib
 import importlib.util
@@ -70,8 +71,10 @@ def children():
     """The processes that this one has started and not waited for."""
     found = []
     for task in os.listdir("/proc/self/task"):
-        with open(f"/proc/self/task/{task}/children") as file:
-            found += map(int, file.read().split())
+        # A thread may end meanwhile, and its children, if any, are those of another then.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            with open(f"/proc/self/task/{task}/children") as file:
+                found += map(int, file.read().split())
     return found
 
 

@@ -17,17 +17,17 @@ refuse_to_delete (const char *name)
   return -1;
 }
 
-/* asyncio's futures and tasks each ask for it when they are made. */
-PyObject *
-py_loop_get_debug (PyObject *self, PyObject *unused)
-{
-  return PyBool_FromLong (((PyLoop *) self)->is_debug);
-}
-
 PyObject *
 py_debug_get (PyObject *self, void *unused)
 {
   return PyBool_FromLong (((PyLoop *) self)->is_debug);
+}
+
+/* asyncio's futures and tasks each ask for it when they are made. */
+PyObject *
+py_loop_get_debug (PyObject *self, PyObject *unused)
+{
+  return py_debug_get (self, NULL);
 }
 
 int
